@@ -1,0 +1,61 @@
+import * as z from 'zod';
+
+const perChannel = z.array(z.number()).min(1).max(4);
+
+/** Settings of `task.type: image-classification`. */
+export const imageClassificationSchema = z
+  .strictObject({
+    type: z.literal('image-classification'),
+    size: z
+      .union([z.int().min(1).max(8192), z.tuple([z.int().min(1).max(8192), z.int().min(1).max(8192)])])
+      .optional()
+      .describe(
+        "Side of the square input in pixels, or [width, height]; by default read from the model's input shape.",
+      ),
+    resize: z
+      .enum(['stretch', 'cover', 'contain', 'none'])
+      .default('cover')
+      .describe(
+        'How the image is fitted: stretched, filled and cropped at the centre, fitted inside with black borders, or refused unless it has the exact size.',
+      ),
+    cropFraction: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(1)
+      .describe(
+        'For `cover`: resize to size / cropFraction, then cut the centre (0.875 for most ImageNet models).',
+      ),
+    channels: z.enum(['rgb', 'bgr', 'gray']).default('rgb').describe('Channel order.'),
+    layout: z
+      .enum(['nchw', 'nhwc'])
+      .optional()
+      .describe("Memory order; by default read from the model's input shape."),
+    mean: perChannel
+      .default([0])
+      .describe('Subtracted from each pixel value (0..255), one number or one per channel.'),
+    std: perChannel
+      .default([255])
+      .describe('Divides after the mean is subtracted, one number or one per channel.'),
+    labels: z
+      .union([z.string().min(1), z.array(z.string())])
+      .optional()
+      .describe('Class names: a text file with one per line, or a list. Without it classes are numbered.'),
+    labelOffset: z
+      .int()
+      .min(-10_000)
+      .max(10_000)
+      .default(0)
+      .describe('Added to the output index to find the label (-1 where output 0 is a background class).'),
+    topK: z.int().min(1).max(1000).default(5).describe('Predictions to return.'),
+    scores: z
+      .enum(['auto', 'logits', 'probabilities'])
+      .default('auto')
+      .describe(
+        'What the output holds; auto takes values in 0..1 that sum to 1 as probabilities and applies softmax to all else.',
+      ),
+  })
+  .describe('An image in, the most probable classes out.');
+
+/** Settings of an image classification task. */
+export type ImageClassificationConfig = z.infer<typeof imageClassificationSchema>;

@@ -1,0 +1,163 @@
+/**
+ * The closed table of everything that can go wrong for a user. A code fixes its message template, the status it
+ * has in each protocol, the exit code of the CLI (sysexits.h where one fits) and a hint that says what to do.
+ * `docs/errors.md` is generated from this table.
+ */
+// biome-ignore format: one line an error
+export const ERROR_TABLE = {
+  // Configuration
+  CONFIG_NOT_FOUND: def(404, 'NOT_FOUND', 78, 'no configuration at {path}', 'Give a file with --config FILE, or install the default one with `selvage service install`.'),
+  CONFIG_INVALID: def(400, 'INVALID_ARGUMENT', 78, '{problems}', 'Correct the lines named above; `selvage config schema` and docs/configuration.md list every setting.'),
+  CONFIG_SECRET: def(400, 'INVALID_ARGUMENT', 78, '{where}: {reference} cannot be resolved: {reason}', 'Set the variable, create the file, or pass the credential with LoadCredential= in the unit.'),
+
+  // The caller's request
+  REQUEST_MALFORMED: def(400, 'INVALID_ARGUMENT', 65, '{what}: {problem}', 'Send the request in the form docs/protocol.md describes.'),
+  INPUT_UNKNOWN: def(400, 'INVALID_ARGUMENT', 65, "model '{model}' has no input '{input}'; it has {expected}", 'Use the input names of GET /v2/models/{model}.'),
+  INPUT_MISSING: def(400, 'INVALID_ARGUMENT', 65, "model '{model}' needs input '{input}', which the request does not carry", 'Send every input of GET /v2/models/{model} once.'),
+  INPUT_MISMATCH: def(400, 'INVALID_ARGUMENT', 65, "input '{input}': expected {expected}, found {found}", 'Send the datatype, shape and byte count of GET /v2/models/{model}.'),
+  OUTPUT_UNKNOWN: def(400, 'INVALID_ARGUMENT', 65, "model '{model}' has no output '{output}'; it has {expected}", 'Use the output names of GET /v2/models/{model}.'),
+  DATATYPE_UNSUPPORTED: def(400, 'INVALID_ARGUMENT', 65, "tensor '{tensor}': datatype {datatype} is not supported; supported are {supported}", 'Convert the tensor to a supported datatype.'),
+  MEDIA_UNREADABLE: def(400, 'INVALID_ARGUMENT', 65, 'the {kind} cannot be read: {reason}', 'Send a complete JPEG, PNG or WebP file within the limits of the configuration.'),
+  MEDIA_TYPE_UNSUPPORTED: def(415, 'INVALID_ARGUMENT', 65, 'content type {found} is not accepted here; accepted are {expected}', 'Set the Content-Type header to what the body is.'),
+  BODY_TOO_LARGE: def(413, 'RESOURCE_EXHAUSTED', 65, 'the {kind} body is over the limit of {limitBytes} bytes', 'Send less, send tensors as binary, or raise server.http.limits.'),
+  MODEL_NOT_FOUND: def(404, 'NOT_FOUND', 66, "no model '{model}'; there are {known}", 'Name a model of the configuration; `selvage models` lists them.'),
+  MODEL_VERSION_NOT_FOUND: def(404, 'NOT_FOUND', 66, "model '{model}' has no version '{version}'; it has {known}", 'Leave the version out or name an existing one.'),
+  TASK_MISSING: def(400, 'FAILED_PRECONDITION', 65, "model '{model}' has no task, so it takes tensors only", 'Set models.{model}.task, or send tensors.'),
+  ROUTE_NOT_FOUND: def(404, 'UNIMPLEMENTED', 64, 'there is no {method} {path}', 'docs/protocol.md lists the routes.'),
+  METHOD_NOT_ALLOWED: def(405, 'UNIMPLEMENTED', 64, '{path} does not take {method}; it takes {allowed}', 'Use one of the methods named.'),
+  HOST_REFUSED: def(403, 'PERMISSION_DENIED', 77, "host '{host}' is not a loopback name", 'Over TCP, ask localhost, 127.0.0.1 or [::1].'),
+  NOT_SUPPORTED: def(501, 'UNIMPLEMENTED', 69, '{feature} is not supported', 'docs/protocol.md lists what is.'),
+
+  // Serving
+  MODEL_NOT_READY: def(503, 'UNAVAILABLE', 75, "model '{model}' is not ready: {reason}", 'Try again shortly; `selvage models` shows its state.'),
+  QUEUE_FULL: def(429, 'RESOURCE_EXHAUSTED', 75, "the queue of model '{model}' is full ({limit} requests wait)", 'Send fewer requests at a time, or raise models.{model}.queue.'),
+  DEADLINE_EXCEEDED: def(504, 'DEADLINE_EXCEEDED', 75, "model '{model}' did not answer within {timeoutMs} ms", 'Allow more time, or find out with `selvage models` what holds the model up.'),
+  RUNNER_CRASHED: def(503, 'UNAVAILABLE', 75, "the runner of model '{model}' ended ({reason}) while it worked on this request", 'Try again: a new runner is being started.'),
+  INFERENCE_FAILED: def(500, 'INTERNAL', 70, "model '{model}' failed: {reason}", 'Check the input against the model; the log holds the details.'),
+  SHUTTING_DOWN: def(503, 'UNAVAILABLE', 75, 'the agent is shutting down', 'Try again once it is back.'),
+  CANCELLED: def(499, 'CANCELLED', 75, 'the request was cancelled', 'Nothing to do.'),
+
+  // Model files
+  MODEL_FILE_MISSING: def(400, 'NOT_FOUND', 66, "model '{model}': there is no file {path}", 'Correct models.{model}.source.'),
+  MODEL_FILE_INVALID: def(400, 'INVALID_ARGUMENT', 65, '{path}: {problem}', 'Export the model again; `selvage doctor` checks the file system.'),
+  MODEL_UNSUPPORTED: def(400, 'INVALID_ARGUMENT', 65, '{path}: {problem}', 'Convert the model to what the runtime supports.'),
+
+  // The machine
+  RUNTIME_UNAVAILABLE: def(503, 'UNAVAILABLE', 69, 'ONNX Runtime cannot be loaded: {reason}', 'Run `selvage doctor`; it says what is missing.'),
+  SOCKET_IN_USE: def(503, 'UNAVAILABLE', 73, '{path}: another process is listening there', 'Stop the other agent, or change the socket path.'),
+  SOCKET_PATH: def(503, 'UNAVAILABLE', 73, '{path}: {problem}', 'Choose a path in an existing, writable directory, at most 107 bytes long.'),
+  STATE_UNAVAILABLE: def(503, 'UNAVAILABLE', 74, '{path}: {problem}', 'Make the state directory writable and leave room on the disk.'),
+  AGENT_UNREACHABLE: def(503, 'UNAVAILABLE', 69, 'no agent answers at {path}: {reason}', 'Start it with `selvage serve`, or name its socket with --socket.'),
+  USAGE: def(400, 'INVALID_ARGUMENT', 64, '{problem}', 'See `selvage --help`.'),
+  CHECKS_FAILED: def(500, 'FAILED_PRECONDITION', 1, '{count} of {total} checks failed', 'Do what is said beside each failed check.'),
+  INTERNAL: def(500, 'INTERNAL', 70, 'internal error: {reason}', 'This is a fault of Selvage: please report it with the log.'),
+} as const;
+
+/** Name of an entry of the error table. */
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+/** The gRPC status names the table uses. */
+export type GrpcStatus =
+  | 'CANCELLED'
+  | 'DEADLINE_EXCEEDED'
+  | 'FAILED_PRECONDITION'
+  | 'INTERNAL'
+  | 'INVALID_ARGUMENT'
+  | 'NOT_FOUND'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'UNAVAILABLE'
+  | 'UNIMPLEMENTED';
+
+interface ErrorDefinition<Message extends string> {
+  readonly http: number;
+  readonly grpc: GrpcStatus;
+  readonly exit: number;
+  readonly message: Message;
+  readonly hint: string;
+}
+
+type Placeholder<Template extends string> = Template extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholder<Rest>
+  : never;
+
+/** Values for the placeholders of a code's message. */
+export type ErrorParams<Code extends ErrorCode> = {
+  readonly [Name in Placeholder<(typeof ERROR_TABLE)[Code]['message']>]: string | number;
+};
+
+/** The one error class: a code of the table, its message filled in, and what caused it. */
+export class SelvageError extends Error {
+  override readonly name = 'SelvageError';
+  readonly code: ErrorCode;
+  /** What to do about it, in one sentence. */
+  readonly hint: string;
+
+  private constructor(code: ErrorCode, params: Readonly<Record<string, string | number>>, cause: unknown) {
+    super(fill(ERROR_TABLE[code].message, params), cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.hint = fill(ERROR_TABLE[code].hint, params);
+  }
+
+  /** Makes an error of the table; the compiler checks that every placeholder has its value. */
+  static of<Code extends ErrorCode>(code: Code, params: ErrorParams<Code>, cause?: unknown): SelvageError {
+    return new SelvageError(code, params as Readonly<Record<string, string | number>>, cause);
+  }
+
+  /** Rebuilds an error that crossed a process boundary as `{code, message, hint}` (see `toJSON`). */
+  static revive(plain: { code: string; message: string; hint?: string | undefined }): SelvageError {
+    const code = plain.code in ERROR_TABLE ? (plain.code as ErrorCode) : 'INTERNAL';
+    const error = new SelvageError(code, {}, undefined);
+    error.message = plain.message;
+    return Object.assign(error, { hint: plain.hint ?? error.hint });
+  }
+
+  /** The error as plain data for another process or the CLI's `--json`. */
+  toJSON(): { code: ErrorCode; message: string; hint: string } {
+    return { code: this.code, message: this.message, hint: this.hint };
+  }
+
+  get httpStatus(): number {
+    return ERROR_TABLE[this.code].http;
+  }
+
+  get grpcStatus(): GrpcStatus {
+    return ERROR_TABLE[this.code].grpc;
+  }
+
+  get exitCode(): number {
+    return ERROR_TABLE[this.code].exit;
+  }
+}
+
+/** Any thrown value as a `SelvageError`: what is not one yet is a fault of ours (`INTERNAL`). */
+export function toSelvageError(thrown: unknown): SelvageError {
+  if (thrown instanceof SelvageError) return thrown;
+  return SelvageError.of('INTERNAL', { reason: reasonOf(thrown) }, thrown);
+}
+
+/** The message of any thrown value, in one line. */
+export function reasonOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}
+
+/** The errno name (`ENOENT`, `EACCES`, …) of a system error, if it is one. */
+export function errnoOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
+  return typeof thrown.code === 'string' ? thrown.code : undefined;
+}
+
+function def<const Message extends string>(
+  http: number,
+  grpc: GrpcStatus,
+  exit: number,
+  message: Message,
+  hint: string,
+): ErrorDefinition<Message> {
+  return { http, grpc, exit, message, hint };
+}
+
+function fill(template: string, params: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+}

@@ -1,0 +1,160 @@
+import type { InferRequest, InferResponse, ModelSignature } from '../tensor/infer.ts';
+
+/**
+ * What the servers need of the agent. `serving/` implements `InferenceService`, the composition root implements
+ * `AgentControl`; the protocols know nothing else of the agent.
+ */
+
+/** What goes with one call. */
+export interface CallOptions {
+  /** Aborted when the caller is gone; a request that has not reached a runner yet is then dropped. */
+  readonly signal: AbortSignal;
+  /** Time the caller allows from now, in milliseconds; by default the model's `timeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Answers inferences. Every fault is a `SelvageError`. */
+export interface InferenceService {
+  /** Runs the model on tensors. */
+  infer(request: InferRequest, options: CallOptions): Promise<InferResponse>;
+  /** Runs the model on a person's input (an image, …) through the model's task. */
+  predict(model: string, input: PredictInput, options: CallOptions): Promise<PredictResponse>;
+  /** The models, loaded or not, in the order of the configuration. */
+  models(): ModelStatus[];
+  /** One model; throws MODEL_NOT_FOUND or MODEL_VERSION_NOT_FOUND. */
+  model(name: string, version?: string): ModelStatus;
+  /** Whether every model that can serve serves (refused and deliberately unloaded models do not count). */
+  ready(): boolean;
+}
+
+/** A person's input: the bytes as sent, with what they are. */
+export interface PredictInput {
+  /** Media type without parameters, lower case, such as `image/jpeg`. */
+  readonly mediaType: string;
+  readonly body: Uint8Array;
+  /** Predictions to return; by default the task's `topK`. */
+  readonly topK?: number | undefined;
+}
+
+/** The answer to a person's input. */
+export interface PredictResponse {
+  readonly model: string;
+  /** Name of the variant that answered. */
+  readonly variant: string;
+  /** Where the answer was made. */
+  readonly source: 'edge';
+  readonly requestId: string;
+  /** From the call to the answer, in milliseconds. */
+  readonly latencyMs: number;
+  readonly predictions: readonly Prediction[];
+}
+
+/** One class with its probability (0..1). */
+export interface Prediction {
+  readonly label: string;
+  readonly index: number;
+  readonly probability: number;
+}
+
+/** Where a model is in its life. `refused`: its file cannot serve; `unavailable`: a runner is being restarted. */
+export type ModelState = 'unloaded' | 'importing' | 'loading' | 'ready' | 'unavailable' | 'refused';
+
+/** What is known of a model at this moment. */
+export interface ModelStatus {
+  readonly name: string;
+  readonly version: string;
+  readonly state: ModelState;
+  /** Why it is not ready; empty when it is. */
+  readonly reason: string;
+  /** The variant that serves, once chosen. */
+  readonly variant: string | undefined;
+  /** Inputs and outputs; undefined until the file was read once. */
+  readonly signature: ModelSignature | undefined;
+  /** Type of the model's task, if it has one. */
+  readonly task: string | undefined;
+  /** Largest batch the runtime is given at once (1 = no batching), Triton's `max_batch_size`. */
+  readonly maxBatchSize: number;
+  /** Class names by output index, where the task has them. */
+  readonly labels: readonly string[] | undefined;
+  readonly pid: number | undefined;
+  readonly rssBytes: number | undefined;
+  /** Runners restarted since the agent started. */
+  readonly restarts: number;
+  /** Requests waiting and requests with the runner. */
+  readonly queued: number;
+  readonly inFlight: number;
+  readonly statistics: ModelStatistics;
+}
+
+/** A count with the time it took in all, in nanoseconds (the protocol's `StatisticDuration`). */
+export interface DurationStatistic {
+  readonly count: number;
+  readonly ns: number;
+}
+
+/** Statistics of a model since the agent started, as the protocol's statistics extension wants them. */
+export interface ModelStatistics {
+  /** Wall time of the last inference, milliseconds since the epoch; 0 before the first. */
+  readonly lastInferenceMs: number;
+  readonly inferenceCount: number;
+  /** Runs of the runtime; fewer than `inferenceCount` where requests were batched. */
+  readonly executionCount: number;
+  readonly success: DurationStatistic;
+  readonly fail: DurationStatistic;
+  readonly queue: DurationStatistic;
+  readonly computeInput: DurationStatistic;
+  readonly computeInfer: DurationStatistic;
+  readonly computeOutput: DurationStatistic;
+}
+
+/** What an administrator can ask of the agent. */
+export interface AgentControl {
+  /** Loads a model of the configuration and resolves when it is ready; rejects with why it is not. */
+  load(model: string): Promise<void>;
+  /** Unloads a model; its memory is given back and requests get MODEL_NOT_READY. */
+  unload(model: string): Promise<void>;
+  /** Reads the configuration again: applies all of it or, when it is wrong, none of it and rejects. */
+  reload(): Promise<ReloadReport>;
+  status(): AgentStatus;
+  jobs(): JobStatus[];
+  /** Cancels a job; false where there is no such job or it has ended. */
+  cancelJob(id: string): boolean;
+}
+
+/** What a reload did, by model name. */
+export interface ReloadReport {
+  readonly added: string[];
+  readonly changed: string[];
+  readonly removed: string[];
+  readonly unchanged: string[];
+  /** Settings that changed but take effect at the next start only. */
+  readonly needRestart: string[];
+}
+
+/** The agent at this moment. */
+export interface AgentStatus {
+  readonly version: string;
+  readonly pid: number;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly uptimeSeconds: number;
+  readonly ready: boolean;
+  readonly rssBytes: number;
+  readonly configPath: string;
+  readonly stateDir: string;
+  readonly listeners: readonly string[];
+  readonly models: readonly ModelStatus[];
+}
+
+/** A short-lived child process that works for the agent. */
+export interface JobStatus {
+  readonly id: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly state: 'running' | 'done' | 'failed' | 'cancelled';
+  /** 0..1 */
+  readonly progress: number;
+  readonly message: string;
+  readonly startedAt: number;
+  readonly endedAt: number | undefined;
+}
