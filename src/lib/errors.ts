@@ -35,6 +35,7 @@ export const ERROR_TABLE = {
   RUNNER_CRASHED: def(503, 'UNAVAILABLE', 75, "the runner of model '{model}' ended ({reason}) while it worked on this request", 'Try again: a new runner is being started.'),
   INFERENCE_FAILED: def(500, 'INTERNAL', 70, "model '{model}' failed: {reason}", 'Check the input against the model; the log holds the details.'),
   SHUTTING_DOWN: def(503, 'UNAVAILABLE', 75, 'the agent is shutting down', 'Try again once it is back.'),
+  JOB_DIED: def(500, 'INTERNAL', 70, 'the job {job} ended without a result: {reason}', 'Try again; the log holds what the job wrote last.'),
   CANCELLED: def(499, 'CANCELLED', 75, 'the request was cancelled', 'Nothing to do.'),
 
   // Model files
