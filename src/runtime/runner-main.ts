@@ -237,7 +237,7 @@ async function faultOf(action: () => Promise<unknown>): Promise<string | undefin
 async function answer(frame: Frame, channel: SyncChannel, model: LoadedModel | undefined): Promise<void> {
   if (frame.kind === KIND.DESCRIBE) {
     const providers = listSupportedBackends().map(({ name }) => name);
-    channel.writeJson(KIND.DESCRIBED, frame.tag, {
+    channel.writeJson(KIND.DESCRIBED, frame.slot, {
       version: ortEnv.versions.node ?? ortEnv.versions.common,
       providers,
     });
@@ -249,13 +249,13 @@ async function answer(frame: Frame, channel: SyncChannel, model: LoadedModel | u
     const runs = decodeRuns(frame.header, frame.data);
     for (const run of runs) results.push(await model.run(run, runs.length === 1));
     const { header, data } = encodeResults(results);
-    channel.write(KIND.RESULTS, frame.tag, header, data);
+    channel.write(KIND.RESULTS, frame.slot, header, data);
   } else if (frame.kind === KIND.CANARY) {
     await model.canary();
-    channel.writeJson(KIND.CANARY_DONE, frame.tag, {});
+    channel.writeJson(KIND.CANARY_DONE, frame.slot, {});
   } else if (frame.kind === KIND.BENCH) {
     const { maxRuns, maxMs } = JSON.parse(frame.header.toString()) as { maxRuns: number; maxMs: number };
-    channel.writeJson(KIND.BENCHED, frame.tag, await model.bench(maxRuns, maxMs));
+    channel.writeJson(KIND.BENCHED, frame.slot, await model.bench(maxRuns, maxMs));
   }
 }
 
@@ -269,10 +269,10 @@ async function main(): Promise<void> {
     try {
       if (frame.kind === KIND.LOAD) {
         model = await LoadedModel.load(JSON.parse(frame.header.toString()) as LoadSpec);
-        channel.writeJson(KIND.LOADED, frame.tag, model.info);
+        channel.writeJson(KIND.LOADED, frame.slot, model.info);
       } else await answer(frame, channel, model);
     } catch (error) {
-      channel.writeJson(KIND.FAILED, frame.tag, { reason: reasonOf(error) });
+      channel.writeJson(KIND.FAILED, frame.slot, { reason: reasonOf(error) });
     }
   }
 }

@@ -45,6 +45,7 @@ export class Runner {
   constructor(options: { onStderr?: (line: string) => void } = {}) {
     this.#child = new ChildProcess({
       module: RUNNER_MAIN,
+      shareMemory: true,
       onFrame: (frame) => this.#onFrame(frame),
       onExit: (reason) => this.#onExit(reason),
       onStderr: (line) => {
@@ -112,7 +113,7 @@ export class Runner {
         return;
       }
       this.#questions.push({ resolve, reject });
-      this.#child.send(kind, 0, header, data);
+      this.#child.send(kind, header, data);
     });
   }
 

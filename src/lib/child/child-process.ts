@@ -1,7 +1,8 @@
 import { type ChildProcess as NodeChild, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { align8, encodeHead, type Frame, FrameReader } from './frame.ts';
+import { align8, encodeHead, type Frame, FrameReader, paddedLength } from './frame.ts';
+import { isShared, readArea, SharedMemory, writeArea } from './shared-memory.ts';
 
 /** How to start a child. */
 export interface ChildOptions {
@@ -9,6 +10,8 @@ export interface ChildOptions {
   readonly module: URL;
   /** Added to the small environment every child gets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Share memory with the child, for frames that often hold more than some ten kilobytes. */
+  readonly shareMemory?: boolean;
   readonly onFrame: (frame: Frame) => void;
   /** Called once, when the child has ended and all its frames were handed out. */
   readonly onExit: (reason: string) => void;
@@ -33,12 +36,14 @@ const ZEROS = Buffer.alloc(8);
 export class ChildProcess {
   readonly #process: NodeChild;
   readonly #socket: Socket;
+  readonly #memory: SharedMemory | undefined;
   #exitReason: string | undefined;
   #killReason: string | undefined;
 
   constructor(options: ChildOptions) {
+    this.#memory = options.shareMemory ? SharedMemory.create() : undefined;
     this.#process = spawn(process.execPath, [...NODE_FLAGS, fileURLToPath(options.module)], {
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', this.#memory?.fd ?? 'ignore'],
       env: { ...baseEnvironment(), ...options.env },
     });
     // The fourth stdio entry is declared as a pipe above, which Node makes a duplex socket.
@@ -54,23 +59,21 @@ export class ChildProcess {
     return this.#exitReason !== undefined;
   }
 
-  /** Sends a frame. `data` must not be changed until the child has answered. Does nothing once the child has ended. */
-  send(kind: number, tag: number, header: Uint8Array, data: readonly Uint8Array[] = []): void {
+  /** Sends a question. `data` must not change until the answer is there. Does nothing once the child has ended. */
+  send(kind: number, header: Uint8Array, data: readonly Uint8Array[] = []): void {
     if (this.#socket.destroyed) return;
-    let dataBytes = 0;
-    for (const part of data) dataBytes += align8(part.byteLength);
-    if (dataBytes <= COPY_LIMIT_BYTES) {
-      const frame = encodeHead(kind, tag, header, dataBytes, dataBytes);
-      let offset = frame.length - dataBytes;
-      for (const part of data) {
-        frame.set(part, offset);
-        offset += align8(part.byteLength);
-      }
+    const dataBytes = paddedLength(data);
+    const slot = this.#memory?.acquire() ?? 0;
+    const shared = isShared(slot, dataBytes) && this.#share(slot, data);
+    const inline = shared ? 0 : dataBytes;
+    if (inline <= COPY_LIMIT_BYTES) {
+      const frame = encodeHead({ kind, slot, dataBytes, shared }, header, inline);
+      if (!shared) copyParts(frame, frame.length - inline, data);
       this.#socket.write(frame);
       return;
     }
     this.#socket.cork();
-    this.#socket.write(encodeHead(kind, tag, header, dataBytes));
+    this.#socket.write(encodeHead({ kind, slot, dataBytes, shared }, header));
     for (const part of data) {
       this.#socket.write(part);
       const padding = align8(part.byteLength) - part.byteLength;
@@ -79,9 +82,9 @@ export class ChildProcess {
     this.#socket.uncork();
   }
 
-  /** Sends a frame whose header is JSON. */
-  sendJson(kind: number, tag: number, value: unknown): void {
-    this.send(kind, tag, Buffer.from(JSON.stringify(value)));
+  /** Sends a question whose header is JSON. */
+  sendJson(kind: number, value: unknown): void {
+    this.send(kind, Buffer.from(JSON.stringify(value)));
   }
 
   /** Ends the child at once; `reason` is what `onExit` then says. */
@@ -91,7 +94,13 @@ export class ChildProcess {
   }
 
   #listen(options: ChildOptions): void {
-    const reader = new FrameReader(options.onFrame);
+    const reader = new FrameReader(
+      (frame) => {
+        this.#memory?.release(frame.slot);
+        options.onFrame(frame);
+      },
+      (slot, dataBytes) => this.#readShared(slot, dataBytes),
+    );
     this.#socket.on('data', (chunk: Buffer) => {
       try {
         reader.push(chunk);
@@ -110,11 +119,38 @@ export class ChildProcess {
     if (this.#process.stderr !== null) forEachLine(this.#process.stderr, options.onStderr ?? (() => {}));
   }
 
+  /** Writes data into a slot; false where tmpfs has no room, so that the data takes the socket. */
+  #share(slot: number, data: readonly Uint8Array[]): boolean {
+    if (this.#memory === undefined) return false;
+    try {
+      writeArea(this.#memory.fd, slot, 'question', data);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #readShared(slot: number, dataBytes: number): Buffer {
+    if (this.#memory === undefined) throw new RangeError('no memory is shared with this child');
+    const data = Buffer.allocUnsafeSlow(dataBytes);
+    readArea(this.#memory.fd, slot, 'answer', data, dataBytes);
+    return data;
+  }
+
   #end(options: ChildOptions, reason: string): void {
     if (this.#exitReason !== undefined) return;
     this.#exitReason = reason;
     this.#socket.destroy();
+    this.#memory?.close();
     options.onExit(reason);
+  }
+}
+
+function copyParts(target: Buffer, start: number, data: readonly Uint8Array[]): void {
+  let offset = start;
+  for (const part of data) {
+    target.set(part, offset);
+    offset += align8(part.byteLength);
   }
 }
 

@@ -3,13 +3,21 @@ import { describe, it } from 'node:test';
 import { encodeHead, type Frame, FrameReader } from './frame.ts';
 
 function frameBytes(kind: number, header: string, data: Buffer): Buffer {
-  return Buffer.concat([encodeHead(kind, kind * 7, Buffer.from(header), data.length), data]);
+  return Buffer.concat([
+    encodeHead({ kind, slot: kind * 7, dataBytes: data.length, shared: false }, Buffer.from(header)),
+    data,
+  ]);
+}
+
+function noShared(): Buffer {
+  throw new RangeError('nothing is shared here');
 }
 
 function readAll(stream: Buffer, cut: (offset: number) => number): Frame[] {
   const frames: Frame[] = [];
-  const reader = new FrameReader((frame) =>
-    frames.push({ ...frame, header: Buffer.from(frame.header), data: Buffer.from(frame.data) }),
+  const reader = new FrameReader(
+    (frame) => frames.push({ ...frame, header: Buffer.from(frame.header), data: Buffer.from(frame.data) }),
+    noShared,
   );
   for (let offset = 0; offset < stream.length; ) {
     const size = Math.max(1, cut(offset));
@@ -38,14 +46,14 @@ describe('FrameReader', () => {
     it(`puts frames together that arrive ${name}`, () => {
       const frames = readAll(stream, cut);
       assert.deepEqual(
-        frames.map(({ kind, tag, header, data }) => ({ kind, tag, header: header.toString(), data })),
-        sent.map(({ kind, header, data }) => ({ kind, tag: kind * 7, header, data })),
+        frames.map(({ kind, slot, header, data }) => ({ kind, slot, header: header.toString(), data })),
+        sent.map(({ kind, header, data }) => ({ kind, slot: kind * 7, header, data })),
       );
     });
   }
 
   it('refuses a prefix that announces more than a frame may hold', () => {
-    const prefix = Buffer.alloc(16, 0xff);
-    assert.throws(() => new FrameReader(() => {}).push(prefix), RangeError);
+    const prefix = Buffer.alloc(24, 0xff);
+    assert.throws(() => new FrameReader(() => {}, noShared).push(prefix), RangeError);
   });
 });

@@ -1,19 +1,21 @@
 /**
  * The messages between the agent and its child processes, over a socket pair that the child inherits as fd 3.
  *
- * A frame is 16 bytes of prefix (little-endian u32: kind, tag, header bytes, data bytes), the header, padding to a
- * multiple of 8, and the data: parts that are each padded to a multiple of 8. What kind, tag, header and data mean is for the two ends to agree on.
+ * A frame is 24 bytes of prefix (little-endian u32: kind, slot, header bytes, data bytes, whether the data is shared,
+ * 0), the header, padding to a multiple of 8, and the data: parts that are each padded to a multiple of 8. Shared data
+ * is not in the stream but in the memory of the slot (see `shared-memory.ts`). What kind, header and data mean is for
+ * the two ends to agree on.
  */
 export interface Frame {
   readonly kind: number;
-  /** Free for the two ends, to match answers with questions. */
-  readonly tag: number;
+  /** Slot of the shared memory that belongs to this question and its answer; 0 for none. */
+  readonly slot: number;
   readonly header: Buffer;
   readonly data: Buffer;
 }
 
 /** Bytes before the header. */
-export const PREFIX_BYTES = 16;
+export const PREFIX_BYTES = 24;
 
 /** Largest header and data that are accepted; a child that announces more is broken. */
 export const MAX_FRAME_BYTES = 0x7fff_ffff;
@@ -23,38 +25,68 @@ export function align8(size: number): number {
   return (size + 7) & ~7;
 }
 
+/** The fields of a prefix. */
+export interface Prefix {
+  readonly kind: number;
+  readonly slot: number;
+  readonly headerBytes: number;
+  readonly dataBytes: number;
+  readonly shared: boolean;
+}
+
 /** Prefix, header and padding of a frame, with room for `extraBytes` of data behind them in the same buffer. */
-export function encodeHead(
-  kind: number,
-  tag: number,
-  header: Uint8Array,
-  dataBytes: number,
-  extraBytes = 0,
-): Buffer {
+export function encodeHead(prefix: Omit<Prefix, 'headerBytes'>, header: Uint8Array, extraBytes = 0): Buffer {
   const headBytes = PREFIX_BYTES + align8(header.byteLength);
   const head = Buffer.allocUnsafe(headBytes + extraBytes);
-  head.writeUInt32LE(kind, 0);
-  head.writeUInt32LE(tag, 4);
+  head.writeUInt32LE(prefix.kind, 0);
+  head.writeUInt32LE(prefix.slot, 4);
   head.writeUInt32LE(header.byteLength, 8);
-  head.writeUInt32LE(dataBytes, 12);
+  head.writeUInt32LE(prefix.dataBytes, 12);
+  head.writeUInt32LE(prefix.shared ? 1 : 0, 16);
+  head.writeUInt32LE(0, 20);
   head.set(header, PREFIX_BYTES);
   head.fill(0, PREFIX_BYTES + header.byteLength, headBytes);
   return head;
 }
 
+/** Reads a prefix; throws RangeError where it announces more than a frame may hold. */
+export function decodePrefix(prefix: Buffer): Prefix {
+  const headerBytes = prefix.readUInt32LE(8);
+  const dataBytes = prefix.readUInt32LE(12);
+  if (headerBytes > MAX_FRAME_BYTES || dataBytes > MAX_FRAME_BYTES) {
+    throw new RangeError(`a frame announces ${headerBytes} + ${dataBytes} bytes`);
+  }
+  const shared = prefix.readUInt32LE(16) === 1;
+  return { kind: prefix.readUInt32LE(0), slot: prefix.readUInt32LE(4), headerBytes, dataBytes, shared };
+}
+
+/** Bytes of the stream that follow a prefix: the header, its padding, and data that is not shared. */
+export function bodyLength({ headerBytes, dataBytes, shared }: Prefix): number {
+  return align8(headerBytes) + (shared ? 0 : dataBytes);
+}
+
+/** Length of the parts of a frame's data with the padding of each. */
+export function paddedLength(data: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const part of data) length += align8(part.byteLength);
+  return length;
+}
+
 /**
  * Puts frames together from the chunks of a stream. A frame inside one chunk is handed out as views on it; a larger
- * one is copied once, into a buffer of the right size.
+ * one is copied once, into a buffer of the right size. `readShared` fetches data that is not in the stream.
  */
 export class FrameReader {
   readonly #onFrame: (frame: Frame) => void;
+  readonly #readShared: (slot: number, dataBytes: number) => Buffer;
   /** Bytes of a prefix that is not complete yet. */
   #partial: Buffer | undefined;
   /** A frame whose prefix is known and whose body is still arriving. */
-  #body: { prefix: Buffer; buffer: Buffer; filled: number } | undefined;
+  #body: { prefix: Prefix; buffer: Buffer; filled: number } | undefined;
 
-  constructor(onFrame: (frame: Frame) => void) {
+  constructor(onFrame: (frame: Frame) => void, readShared: (slot: number, dataBytes: number) => Buffer) {
     this.#onFrame = onFrame;
+    this.#readShared = readShared;
   }
 
   /** Takes the next chunk; throws RangeError where it cannot be part of a frame. */
@@ -65,25 +97,21 @@ export class FrameReader {
       this.#partial = undefined;
     }
     while (rest.length >= PREFIX_BYTES) {
-      const bodyBytes = bodyLength(rest);
+      const prefix = decodePrefix(rest);
+      const bodyBytes = bodyLength(prefix);
       const frameBytes = PREFIX_BYTES + bodyBytes;
       if (rest.length < frameBytes) {
-        const body = {
-          prefix: rest.subarray(0, PREFIX_BYTES),
-          buffer: Buffer.allocUnsafeSlow(bodyBytes),
-          filled: 0,
-        };
-        this.#body = body;
-        this.#fillBody(rest.subarray(PREFIX_BYTES), body);
+        this.#body = { prefix, buffer: Buffer.allocUnsafeSlow(bodyBytes), filled: 0 };
+        this.#fillBody(rest.subarray(PREFIX_BYTES), this.#body);
         return;
       }
-      this.#emit(rest, rest.subarray(PREFIX_BYTES, frameBytes));
+      this.#emit(prefix, rest.subarray(PREFIX_BYTES, frameBytes));
       rest = rest.subarray(frameBytes);
     }
     if (rest.length > 0) this.#partial = rest;
   }
 
-  #fillBody(chunk: Buffer, body: { prefix: Buffer; buffer: Buffer; filled: number }): Buffer {
+  #fillBody(chunk: Buffer, body: { prefix: Prefix; buffer: Buffer; filled: number }): Buffer {
     const taken = Math.min(chunk.length, body.buffer.length - body.filled);
     chunk.copy(body.buffer, body.filled, 0, taken);
     body.filled += taken;
@@ -94,23 +122,8 @@ export class FrameReader {
     return chunk.subarray(taken);
   }
 
-  #emit(prefix: Buffer, body: Buffer): void {
-    const headerBytes = prefix.readUInt32LE(8);
-    this.#onFrame({
-      kind: prefix.readUInt32LE(0),
-      tag: prefix.readUInt32LE(4),
-      header: body.subarray(0, headerBytes),
-      data: body.subarray(align8(headerBytes)),
-    });
+  #emit({ kind, slot, headerBytes, dataBytes, shared }: Prefix, body: Buffer): void {
+    const data = shared ? this.#readShared(slot, dataBytes) : body.subarray(align8(headerBytes));
+    this.#onFrame({ kind, slot, header: body.subarray(0, headerBytes), data });
   }
-}
-
-/** Bytes of header, padding and data that follow a prefix. */
-export function bodyLength(prefix: Buffer): number {
-  const headerBytes = prefix.readUInt32LE(8);
-  const dataBytes = prefix.readUInt32LE(12);
-  if (headerBytes > MAX_FRAME_BYTES || dataBytes > MAX_FRAME_BYTES) {
-    throw new RangeError(`frame announces ${headerBytes} + ${dataBytes} bytes`);
-  }
-  return align8(headerBytes) + dataBytes;
 }

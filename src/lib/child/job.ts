@@ -67,7 +67,7 @@ export function runJob<Input, Output>(module: URL, input: Input, options: JobOpt
       () => child.kill(`took longer than ${options.timeoutMs} ms`),
       options.timeoutMs ?? 0x7fff_ffff,
     );
-    child.sendJson(INPUT, 0, input);
+    child.sendJson(INPUT, input);
   });
 }
 

@@ -1,5 +1,14 @@
 import { readSync, writevSync } from 'node:fs';
-import { align8, bodyLength, encodeHead, type Frame, PREFIX_BYTES } from './frame.ts';
+import {
+  align8,
+  bodyLength,
+  decodePrefix,
+  encodeHead,
+  type Frame,
+  PREFIX_BYTES,
+  paddedLength,
+} from './frame.ts';
+import { isShared, readArea, writeArea } from './shared-memory.ts';
 
 const ZEROS = new Uint8Array(8);
 
@@ -9,42 +18,41 @@ const ZEROS = new Uint8Array(8);
  */
 export class SyncChannel {
   readonly #fd: number;
+  readonly #sharedFd: number;
   readonly #prefix = Buffer.allocUnsafeSlow(PREFIX_BYTES);
   #body = Buffer.allocUnsafeSlow(64 * 1024);
 
-  constructor(fd = 3) {
+  constructor(fd = 3, sharedFd = 4) {
     this.#fd = fd;
+    this.#sharedFd = sharedFd;
   }
 
   /** Waits for the next frame, valid until the next read; undefined when the agent is gone. */
   read(): Frame | undefined {
     if (!this.#fill(this.#prefix, PREFIX_BYTES)) return undefined;
-    const size = bodyLength(this.#prefix);
-    this.#fit(size);
-    if (!this.#fill(this.#body, size)) return undefined;
-    const headerBytes = this.#prefix.readUInt32LE(8);
-    return {
-      kind: this.#prefix.readUInt32LE(0),
-      tag: this.#prefix.readUInt32LE(4),
-      header: this.#body.subarray(0, headerBytes),
-      data: this.#body.subarray(align8(headerBytes), size),
-    };
+    const prefix = decodePrefix(this.#prefix);
+    const { kind, slot, headerBytes, dataBytes, shared } = prefix;
+    const dataStart = align8(headerBytes);
+    this.#fit(dataStart + dataBytes);
+    if (!this.#fill(this.#body, bodyLength(prefix))) return undefined;
+    const data = this.#body.subarray(dataStart, dataStart + dataBytes);
+    if (shared) readArea(this.#sharedFd, slot, 'question', data, dataBytes);
+    return { kind, slot, header: this.#body.subarray(0, headerBytes), data };
   }
 
-  /** Writes a frame; waits until the agent has taken it. Throws EPIPE when the agent is gone. */
-  write(kind: number, tag: number, header: Uint8Array, data: readonly Uint8Array[] = []): void {
-    const dataBytes = data.reduce((sum, part) => sum + align8(part.byteLength), 0);
-    let parts: Uint8Array[] = [encodeHead(kind, tag, header, dataBytes), ...data.flatMap(padded)];
-    for (;;) {
-      const written = writevSync(this.#fd, parts);
-      parts = dropBytes(parts, written);
-      if (parts.length === 0) return;
-    }
+  /** Writes an answer; `slot` is the question's. Waits until the agent has taken it; throws EPIPE when it is gone. */
+  write(kind: number, slot: number, header: Uint8Array, data: readonly Uint8Array[] = []): void {
+    const dataBytes = paddedLength(data);
+    const shared = isShared(slot, dataBytes);
+    if (shared) writeArea(this.#sharedFd, slot, 'answer', data);
+    const head = encodeHead({ kind, slot, dataBytes, shared }, header);
+    let parts: Uint8Array[] = shared ? [head] : [head, ...data.flatMap(padded)];
+    while (parts.length > 0) parts = dropBytes(parts, writevSync(this.#fd, parts));
   }
 
-  /** Writes a frame whose header is JSON. */
-  writeJson(kind: number, tag: number, value: unknown): void {
-    this.write(kind, tag, Buffer.from(JSON.stringify(value)));
+  /** Writes an answer whose header is JSON. */
+  writeJson(kind: number, slot: number, value: unknown): void {
+    this.write(kind, slot, Buffer.from(JSON.stringify(value)));
   }
 
   #fill(buffer: Buffer, size: number): boolean {
