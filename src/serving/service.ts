@@ -11,6 +11,8 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** Time the caller allows from now, in milliseconds; by default the model's `timeoutMs`. */
   readonly timeoutMs?: number | undefined;
+  /** Identity of the request in logs and answers; given by the client or made by the server. */
+  readonly requestId?: string | undefined;
 }
 
 /** Answers inferences. Every fault is a `SelvageError`. */
