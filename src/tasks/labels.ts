@@ -9,7 +9,10 @@ const MAX_LABELS_BYTES = 4 * 1024 * 1024;
  * The labels of a setting: a list as it is, or the lines of a UTF-8 text file (a byte order mark, carriage returns
  * and empty lines at the end are left out). Throws what `misfit` makes where the file cannot be read.
  */
-export async function readLabels(setting: string | readonly string[], misfit: Misfit): Promise<readonly string[]> {
+export async function readLabels(
+  setting: string | readonly string[],
+  misfit: Misfit,
+): Promise<readonly string[]> {
   if (typeof setting !== 'string') return setting;
   const text = await readTextFile(setting).catch((error: unknown) => {
     throw misfit(`the labels file ${setting} cannot be read: ${reasonOf(error)}`);
@@ -44,7 +47,8 @@ async function readTextFile(path: string): Promise<string> {
   try {
     const status = await file.stat();
     if (!status.isFile()) throw new TypeError('it is not a regular file');
-    if (status.size > MAX_LABELS_BYTES) throw new RangeError(`${status.size} bytes are over the limit of ${MAX_LABELS_BYTES}`);
+    if (status.size > MAX_LABELS_BYTES)
+      throw new RangeError(`${status.size} bytes are over the limit of ${MAX_LABELS_BYTES}`);
     const bytes = await file.readFile();
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } finally {

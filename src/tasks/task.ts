@@ -54,10 +54,15 @@ export interface InterpretOptions {
   readonly topK?: number | undefined;
 }
 
+/** A `TaskCall` with the model it is for, which messages name. */
+export interface DecodeCall extends TaskCall {
+  readonly model: string;
+}
+
 /** Decodes media outside the agent's process. */
 export interface MediaDecoder {
-  /** Tensor bytes of an encoded image as `spec` wants it; `model` is named where the call's time is up. */
-  decodeImage(encoded: Uint8Array, spec: ImageSpec, call: TaskCall & { model: string }): Promise<Uint8Array>;
+  /** Tensor bytes of an encoded image as `spec` wants it; throws as `Task.prepare` does. */
+  decodeImage(encoded: Uint8Array, spec: ImageSpec, call: DecodeCall): Promise<Uint8Array>;
 }
 
 /** What a task is made with, besides its settings and the model's signature. */

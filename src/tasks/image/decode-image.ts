@@ -18,7 +18,11 @@ const FORMAT_NAMES = { jpeg: 'JPEG', png: 'PNG', webp: 'WebP' } as const;
  */
 export async function loadSharp(): Promise<OpenImage> {
   const { default: sharp } = await import('sharp').catch((error: unknown) => {
-    throw SelvageError.of('MEDIA_UNAVAILABLE', { reason: `sharp cannot be loaded: ${firstLine(error)}` }, error);
+    throw SelvageError.of(
+      'MEDIA_UNAVAILABLE',
+      { reason: `sharp cannot be loaded: ${firstLine(error)}` },
+      error,
+    );
   });
   sharp.cache(false);
   sharp.concurrency(1);
@@ -116,9 +120,11 @@ function unreadable(reason: string, cause?: unknown): SelvageError {
 
 /** The decoder's own words, without the names of its parts. */
 function faultOf(error: unknown): string {
-  return firstLine(error)
-    .replace(/^Input buffer has corrupt header:?\s*/, '')
-    .replace(/^(VipsJpeg|vipspng|webp2vips|webp): /, '') || 'corrupt header';
+  return (
+    firstLine(error)
+      .replace(/^Input buffer has corrupt header:?\s*/, '')
+      .replace(/^(VipsJpeg|vipspng|webp2vips|webp): /, '') || 'corrupt header'
+  );
 }
 
 function firstLine(error: unknown): string {

@@ -62,7 +62,9 @@ function onlyImageInput(inputs: readonly TensorSpec[], misfit: Misfit): TensorSp
   const batch = input?.shape[0] ?? 0;
   if (input === undefined || inputs.length > 1 || input.shape.length !== 4 || (batch !== 1 && batch >= 0)) {
     const found = inputs.map(describeSpec).join(', ');
-    throw misfit(`expected one input of 4 dimensions with a batch of 1 or any size, found ${found || 'none'}`);
+    throw misfit(
+      `expected one input of 4 dimensions with a batch of 1 or any size, found ${found || 'none'}`,
+    );
   }
   return input;
 }
@@ -105,7 +107,9 @@ function sizeOf(
     height: sideOf('height', height ?? -1, wantedHeight, input, misfit),
   };
   if (size.width * size.height > MAX_INPUT_PIXELS) {
-    throw misfit(`an input of ${size.width} x ${size.height} pixels is over the limit of ${MAX_INPUT_PIXELS}`);
+    throw misfit(
+      `an input of ${size.width} x ${size.height} pixels is over the limit of ${MAX_INPUT_PIXELS}`,
+    );
   }
   return size;
 }

@@ -2,7 +2,12 @@
 export type ImageFormat = 'jpeg' | 'png' | 'webp';
 
 /** Media types of those formats; `application/octet-stream` leaves it to the bytes. */
-export const IMAGE_MEDIA_TYPES = ['image/jpeg', 'image/png', 'image/webp', 'application/octet-stream'] as const;
+export const IMAGE_MEDIA_TYPES = [
+  'image/jpeg',
+  'image/png',
+  'image/webp',
+  'application/octet-stream',
+] as const;
 
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const JPEG_START = [0xff, 0xd8, 0xff];

@@ -21,7 +21,8 @@ export function readScores(model: string, outputs: readonly Tensor[], name: stri
   let max = Number.NEGATIVE_INFINITY;
   for (let index = 0; index < scores.length; index += 1) {
     const score = scores[index] ?? 0;
-    if (Number.isNaN(score) || score === Number.POSITIVE_INFINITY) throw failed(`is ${score} at index ${index}`);
+    if (Number.isNaN(score) || score === Number.POSITIVE_INFINITY)
+      throw failed(`is ${score} at index ${index}`);
     if (score > max) max = score;
   }
   if (max === Number.NEGATIVE_INFINITY) throw failed('holds no finite score');
