@@ -23,6 +23,7 @@ export const ERROR_TABLE = {
   MODEL_NOT_FOUND: def(404, 'NOT_FOUND', 66, "no model '{model}'; there are {known}", 'Name a model of the configuration; `selvage models` lists them.'),
   MODEL_VERSION_NOT_FOUND: def(404, 'NOT_FOUND', 66, "model '{model}' has no version '{version}'; it has {known}", 'Leave the version out or name an existing one.'),
   TASK_MISSING: def(400, 'FAILED_PRECONDITION', 65, "model '{model}' has no task, so it takes tensors only", 'Set models.{model}.task, or send tensors.'),
+  TASK_MISFIT: def(400, 'FAILED_PRECONDITION', 78, "the task of model '{model}' does not fit it: {problem}", 'Correct models.{model}.task, or leave the task out to serve tensors only.'),
   ROUTE_NOT_FOUND: def(404, 'UNIMPLEMENTED', 64, 'there is no {method} {path}', 'docs/protocol.md lists the routes.'),
   METHOD_NOT_ALLOWED: def(405, 'UNIMPLEMENTED', 64, '{path} does not take {method}; it takes {allowed}', 'Use one of the methods named.'),
   HOST_REFUSED: def(403, 'PERMISSION_DENIED', 77, "host '{host}' is not a loopback name", 'Over TCP, ask localhost, 127.0.0.1 or [::1].'),
@@ -35,6 +36,9 @@ export const ERROR_TABLE = {
   RUNNER_CRASHED: def(503, 'UNAVAILABLE', 75, "the runner of model '{model}' ended ({reason}) while it worked on this request", 'Try again: a new runner is being started.'),
   INFERENCE_FAILED: def(500, 'INTERNAL', 70, "model '{model}' failed: {reason}", 'Check the input against the model; the log holds the details.'),
   SHUTTING_DOWN: def(503, 'UNAVAILABLE', 75, 'the agent is shutting down', 'Try again once it is back.'),
+  MEDIA_BUSY: def(429, 'RESOURCE_EXHAUSTED', 75, 'the media worker has too much to do: {waiting} inputs wait', 'Send fewer at a time.'),
+  MEDIA_WORKER_CRASHED: def(503, 'UNAVAILABLE', 75, 'the media worker ended ({reason}) while it worked on this input', 'Try again: a new one is started for the next input. If one input does it every time, please report it.'),
+  MEDIA_UNAVAILABLE: def(503, 'UNAVAILABLE', 69, 'media cannot be decoded here: {reason}', 'Install the optional package with `npm install sharp`, or send tensors; `selvage doctor` says more.'),
   JOB_DIED: def(500, 'INTERNAL', 70, 'the job {job} ended without a result: {reason}', 'Try again; the log holds what the job wrote last.'),
   CANCELLED: def(499, 'CANCELLED', 75, 'the request was cancelled', 'Nothing to do.'),
 

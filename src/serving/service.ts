@@ -1,4 +1,7 @@
+import type { PredictInput, Prediction } from '../tasks/task.ts';
 import type { InferRequest, InferResponse, ModelSignature } from '../tensor/infer.ts';
+
+export type { PredictInput, Prediction };
 
 /**
  * What the servers need of the agent. `serving/` implements `InferenceService`, the composition root implements
@@ -29,15 +32,6 @@ export interface InferenceService {
   ready(): boolean;
 }
 
-/** A person's input: the bytes as sent, with what they are. */
-export interface PredictInput {
-  /** Media type without parameters, lower case, such as `image/jpeg`. */
-  readonly mediaType: string;
-  readonly body: Uint8Array;
-  /** Predictions to return; by default the task's `topK`. */
-  readonly topK?: number | undefined;
-}
-
 /** The answer to a person's input. */
 export interface PredictResponse {
   readonly model: string;
@@ -49,13 +43,6 @@ export interface PredictResponse {
   /** From the call to the answer, in milliseconds. */
   readonly latencyMs: number;
   readonly predictions: readonly Prediction[];
-}
-
-/** One class with its probability (0..1). */
-export interface Prediction {
-  readonly label: string;
-  readonly index: number;
-  readonly probability: number;
 }
 
 /** Where a model is in its life. `refused`: its file cannot serve; `unavailable`: a runner is being restarted. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-const perChannel = z.array(z.number()).min(1).max(4);
+const perChannel = (value: z.ZodType<number>) => z.array(value).min(1).max(3);
 
 /** Settings of `task.type: image-classification`. */
 export const imageClassificationSchema = z
@@ -26,17 +26,29 @@ export const imageClassificationSchema = z
       .describe(
         'For `cover`: resize to size / cropFraction, then cut the centre (0.875 for most ImageNet models).',
       ),
-    channels: z.enum(['rgb', 'bgr', 'gray']).default('rgb').describe('Channel order.'),
+    channels: z
+      .enum(['rgb', 'bgr', 'gray'])
+      .optional()
+      .describe('Channel order; by default gray where the model takes one channel, else rgb.'),
     layout: z
       .enum(['nchw', 'nhwc'])
       .optional()
       .describe("Memory order; by default read from the model's input shape."),
-    mean: perChannel
-      .default([0])
-      .describe('Subtracted from each pixel value (0..255), one number or one per channel.'),
-    std: perChannel
-      .default([255])
-      .describe('Divides after the mean is subtracted, one number or one per channel.'),
+    mean: perChannel(z.number())
+      .optional()
+      .describe(
+        "Subtracted from each pixel value (0..255), one number or one per channel in the model's order; by default 0, for an INT8 input 128.",
+      ),
+    std: perChannel(z.number().refine((value) => value !== 0, 'expected a number other than 0'))
+      .optional()
+      .describe(
+        'Divides after the mean is subtracted, one number or one per channel; by default 255, for a UINT8 or INT8 input 1.',
+      ),
+    output: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Name of the output that holds the scores; needed only where the model has several.'),
     labels: z
       .union([z.string().min(1), z.array(z.string())])
       .optional()

@@ -1,0 +1,37 @@
+import { SelvageError } from '../../lib/errors.ts';
+import { numberFromHalf } from '../../tensor/float16.ts';
+import { type Tensor, typedView } from '../../tensor/tensor.ts';
+
+/** Datatypes that scores can have. */
+export const SCORE_DATATYPES = ['FP32', 'FP16', 'FP64'] as const;
+
+/**
+ * The scores in the output `name`, one per class. Throws INFERENCE_FAILED where there are none, or where they hold
+ * NaN, +Infinity, or nothing above -Infinity: there is no best class among those.
+ */
+export function readScores(model: string, outputs: readonly Tensor[], name: string): ArrayLike<number> {
+  const failed = (problem: string) =>
+    SelvageError.of('INFERENCE_FAILED', { model, reason: `output '${name}' ${problem}` });
+  const tensor = outputs.find((output) => output.name === name);
+  if (tensor === undefined) throw failed('is missing');
+  if (!SCORE_DATATYPES.some((datatype) => datatype === tensor.datatype)) {
+    throw failed(`is ${tensor.datatype}, expected ${SCORE_DATATYPES.join(', ')}`);
+  }
+  const scores = numbersOf(tensor);
+  let max = Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < scores.length; index += 1) {
+    const score = scores[index] ?? 0;
+    if (Number.isNaN(score) || score === Number.POSITIVE_INFINITY)
+      throw failed(`is ${score} at index ${index}`);
+    if (score > max) max = score;
+  }
+  if (max === Number.NEGATIVE_INFINITY) throw failed('holds no finite score');
+  return scores;
+}
+
+function numbersOf(tensor: Tensor): ArrayLike<number> {
+  const view = typedView(tensor.datatype, tensor.data);
+  return tensor.datatype === 'FP16'
+    ? Float64Array.from(view as Uint16Array, numberFromHalf)
+    : (view as Float32Array | Float64Array);
+}
