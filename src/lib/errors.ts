@@ -19,6 +19,7 @@ export const ERROR_TABLE = {
   DATATYPE_UNSUPPORTED: def(400, 'INVALID_ARGUMENT', 65, "tensor '{tensor}': datatype {datatype} is not supported; supported are {supported}", 'Convert the tensor to a supported datatype.'),
   MEDIA_UNREADABLE: def(400, 'INVALID_ARGUMENT', 65, 'the {kind} cannot be read: {reason}', 'Send a complete JPEG, PNG or WebP file within the limits of the configuration.'),
   MEDIA_TYPE_UNSUPPORTED: def(415, 'INVALID_ARGUMENT', 65, 'content type {found} is not accepted here; accepted are {expected}', 'Set the Content-Type header to what the body is.'),
+  CONTENT_ENCODING_UNSUPPORTED: def(415, 'INVALID_ARGUMENT', 65, 'content encoding {found} is not accepted here; accepted are {expected}', 'Send the body as it is, or compress it with gzip or deflate.'),
   BODY_TOO_LARGE: def(413, 'RESOURCE_EXHAUSTED', 65, 'the {kind} body is over the limit of {limitBytes} bytes', 'Send less, send tensors as binary, or raise server.http.limits.'),
   MODEL_NOT_FOUND: def(404, 'NOT_FOUND', 66, "no model '{model}'; there are {known}", 'Name a model of the configuration; `selvage models` lists them.'),
   MODEL_VERSION_NOT_FOUND: def(404, 'NOT_FOUND', 66, "model '{model}' has no version '{version}'; it has {known}", 'Leave the version out or name an existing one.'),
