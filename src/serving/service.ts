@@ -1,3 +1,4 @@
+import type { JobStatus } from '../lib/child/job-registry.ts';
 import type { PredictInput, Prediction } from '../tasks/task.ts';
 import type { InferRequest, InferResponse, ModelSignature } from '../tensor/infer.ts';
 
@@ -133,17 +134,4 @@ export interface AgentStatus {
   readonly stateDir: string;
   readonly listeners: readonly string[];
   readonly models: readonly ModelStatus[];
-}
-
-/** A short-lived child process that works for the agent. */
-export interface JobStatus {
-  readonly id: string;
-  readonly kind: string;
-  readonly subject: string;
-  readonly state: 'running' | 'done' | 'failed' | 'cancelled';
-  /** 0..1 */
-  readonly progress: number;
-  readonly message: string;
-  readonly startedAt: number;
-  readonly endedAt: number | undefined;
 }
