@@ -22,7 +22,7 @@ export function checkRequest(request: InferRequest, signature: ModelSignature): 
     checkSpec(input, spec);
     checkTensorData(input);
   }
-  checkAllPresent(request, signature);
+  checkEachOnce(request, signature);
   for (const output of request.outputs ?? []) {
     if (find(signature.outputs, output.name) !== undefined) continue;
     throw SelvageError.of('OUTPUT_UNKNOWN', {
@@ -43,7 +43,7 @@ export function checkTensorData(tensor: Tensor): void {
     checkElements(tensor);
   } else if (tensor.data.byteLength !== expected) {
     throw mismatch(
-      tensor,
+      tensor.name,
       `${expected} bytes for ${tensor.datatype} ${shapeText(tensor.shape)}`,
       `${tensor.data.byteLength} bytes`,
     );
@@ -55,25 +55,21 @@ export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(',')}]`;
 }
 
-function checkAllPresent(request: InferRequest, signature: ModelSignature): void {
-  const { inputs } = request;
-  for (const spec of signature.inputs) {
-    if (find(inputs, spec.name) === undefined) {
-      throw SelvageError.of('INPUT_MISSING', { model: request.model, input: spec.name });
-    }
+function checkEachOnce(request: InferRequest, signature: ModelSignature): void {
+  for (const { name } of signature.inputs) {
+    let count = 0;
+    for (const input of request.inputs) if (input.name === name) count += 1;
+    if (count === 0) throw SelvageError.of('INPUT_MISSING', { model: request.model, input: name });
+    if (count > 1) throw mismatch(name, 'the input once', `it ${count} times`);
   }
-  if (inputs.length === signature.inputs.length) return;
-  // All are known and all are there, so what is too many is a repetition.
-  const repeated = inputs.find((input, index) => find(inputs, input.name) !== inputs[index]);
-  if (repeated !== undefined) throw mismatch(repeated, 'the input once', 'it several times');
 }
 
 function checkSpec(input: Tensor, spec: TensorSpec): void {
   if (input.datatype !== spec.datatype) {
-    throw mismatch(input, `datatype ${spec.datatype}`, `datatype ${input.datatype}`);
+    throw mismatch(input.name, `datatype ${spec.datatype}`, `datatype ${input.datatype}`);
   }
   if (!shapeFits(input.shape, spec.shape)) {
-    throw mismatch(input, `shape ${shapeText(spec.shape)}`, `shape ${shapeText(input.shape)}`);
+    throw mismatch(input.name, `shape ${shapeText(spec.shape)}`, `shape ${shapeText(input.shape)}`);
   }
 }
 
@@ -94,22 +90,24 @@ function checkElements(tensor: Tensor): void {
   let offset = 0;
   while (offset < data.byteLength) {
     const start = offset + 4;
-    if (start > data.byteLength) throw mismatch(tensor, expected, `a length cut off in element ${count}`);
+    if (start > data.byteLength) {
+      throw mismatch(tensor.name, expected, `a length cut off in element ${count}`);
+    }
     const end = start + view.getUint32(offset, true);
     if (end > data.byteLength) {
       throw mismatch(
-        tensor,
+        tensor.name,
         expected,
         `element ${count} ending ${end - data.byteLength} bytes past the data`,
       );
     }
     const element = data.subarray(start, end);
-    if (element.includes(0)) throw mismatch(tensor, expected, `a NUL byte in element ${count}`);
-    if (!isUtf8(element)) throw mismatch(tensor, expected, `element ${count}, which is not UTF-8`);
+    if (element.includes(0)) throw mismatch(tensor.name, expected, `a NUL byte in element ${count}`);
+    if (!isUtf8(element)) throw mismatch(tensor.name, expected, `element ${count}, which is not UTF-8`);
     count += 1;
     offset = end;
   }
-  if (count !== elementCount(tensor.shape)) throw mismatch(tensor, expected, `${count} elements`);
+  if (count !== elementCount(tensor.shape)) throw mismatch(tensor.name, expected, `${count} elements`);
 }
 
 /** A plain loop: tensors are few, and this runs on every request. */
@@ -125,6 +123,6 @@ function namesOf(specs: readonly TensorSpec[]): string {
   return specs.map((spec) => `'${spec.name}'`).join(', ');
 }
 
-function mismatch(tensor: Tensor, expected: string, found: string): SelvageError {
-  return SelvageError.of('INPUT_MISMATCH', { input: tensor.name, expected, found });
+function mismatch(input: string, expected: string, found: string): SelvageError {
+  return SelvageError.of('INPUT_MISMATCH', { input, expected, found });
 }
