@@ -60,7 +60,7 @@ export async function decodeImage(
     return encodePixels(pixels, spec);
   } catch (error) {
     if (error instanceof SelvageError) throw error;
-    throw unreadable(`its ${FORMAT_NAMES[format]} data is damaged or incomplete (${faultOf(error)})`, error);
+    throw unreadable(`its ${FORMAT_NAMES[format]} data cannot be decoded: ${faultOf(error)}`, error);
   }
 }
 
