@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { path } from '../path-setting.ts';
 
-const perChannel = z.array(z.number()).min(1).max(4);
+const perChannel = (one: z.ZodNumber) => z.array(one).min(1).max(4);
 
 /** Settings of `task.type: image-classification`. */
 export const imageClassificationSchema = z
@@ -31,14 +32,14 @@ export const imageClassificationSchema = z
       .enum(['nchw', 'nhwc'])
       .optional()
       .describe("Memory order; by default read from the model's input shape."),
-    mean: perChannel
+    mean: perChannel(z.number())
       .default([0])
       .describe('Subtracted from each pixel value (0..255), one number or one per channel.'),
-    std: perChannel
+    std: perChannel(z.number().gt(0))
       .default([255])
       .describe('Divides after the mean is subtracted, one number or one per channel.'),
     labels: z
-      .union([z.string().min(1), z.array(z.string())])
+      .union([path, z.array(z.string()).min(1)])
       .optional()
       .describe('Class names: a text file with one per line, or a list. Without it classes are numbered.'),
     labelOffset: z
@@ -54,6 +55,16 @@ export const imageClassificationSchema = z
       .describe(
         'What the output holds; auto takes values in 0..1 that sum to 1 as probabilities and applies softmax to all else.',
       ),
+  })
+  .superRefine((task, context) => {
+    const channels = task.channels === 'gray' ? 1 : 3;
+    for (const name of ['mean', 'std'] as const) {
+      const { length } = task[name];
+      if (length === 1 || length === channels) continue;
+      const expected = channels === 1 ? '1 number' : `1 number or ${channels}`;
+      const message = `expected ${expected} for channels "${task.channels}", received ${length}`;
+      context.addIssue({ code: 'custom', path: [name], message });
+    }
   })
   .describe('An image in, the most probable classes out.');
 
