@@ -6,7 +6,7 @@ const perChannel = (one: z.ZodNumber) => z.array(one).min(1).max(4);
 /** Settings of `task.type: image-classification`. */
 export const imageClassificationSchema = z
   .strictObject({
-    type: z.literal('image-classification'),
+    type: z.literal('image-classification').describe('What the model does.'),
     size: z
       .union([z.int().min(1).max(8192), z.tuple([z.int().min(1).max(8192), z.int().min(1).max(8192)])])
       .optional()
