@@ -1,15 +1,18 @@
 import * as z from 'zod';
+import { path, pathText } from './path-setting.ts';
 import { imageClassificationSchema } from './tasks/image-classification.ts';
 
 /**
  * The one place for every setting: type, default, range, unit and description. The JSON schema for editors and
- * docs/configuration.md are generated from it. Relative paths are relative to the directory of the main file.
+ * docs/configuration.md are generated from it. A setting marked `x-kind` has a meaning that `load` acts on (see
+ * `SettingKind`). Messages given here start with "expected" and continue a line that names the setting.
  */
 
 const milliseconds = (min: number, max: number) => z.int().min(min).max(max);
 const bytes = (min: number, max: number) => z.int().min(min).max(max);
-const path = z.string().min(1).max(4096);
 const MIB = 1024 * 1024;
+const socketPath = pathText.meta({ 'x-kind': 'socket' });
+const cron = z.string().min(1).max(120).meta({ 'x-kind': 'cron' });
 
 const fileMode = z
   .string()
@@ -53,7 +56,7 @@ const limitsSchema = z
 
 const httpSchema = z
   .strictObject({
-    socket: path
+    socket: socketPath
       .default('/run/selvage/selvage.sock')
       .describe('Path of the Unix socket for inference, at most 107 bytes.'),
     mode: fileMode.default('0660').describe('File mode of the socket, octal.'),
@@ -79,7 +82,7 @@ const serverSchema = z
     http: httpSchema,
     admin: z
       .strictObject({
-        socket: path
+        socket: socketPath
           .default('/run/selvage/admin.sock')
           .describe('Path of the administration socket (file mode 0600), at most 107 bytes.'),
       })
@@ -113,14 +116,22 @@ const modelSchema = z
   .strictObject({
     source: path.optional().describe('Path of the ONNX file. Give this or `variants`.'),
     variants: z
-      .record(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/), variantSchema)
+      .record(
+        z
+          .string()
+          .regex(
+            /^[a-z0-9][a-z0-9._-]{0,63}$/,
+            'expected a variant name of small letters, digits, ".", "_" and "-"',
+          ),
+        variantSchema,
+      )
       .optional()
       .describe(
         'Several files that can serve the model, by name; the fastest one measured on this machine is served.',
       ),
     version: z
       .string()
-      .regex(/^[A-Za-z0-9._-]{1,64}$/)
+      .regex(/^[A-Za-z0-9._-]{1,64}$/, 'expected letters, digits, ".", "_" and "-"')
       .default('1')
       .describe('Version that clients see.'),
     task: taskSchema.optional(),
@@ -158,16 +169,17 @@ const modelSchema = z
       .describe('Load at start; false leaves the model unloaded until the admin socket asks for it.'),
   })
   .superRefine((model, context) => {
-    if ((model.source === undefined) === (model.variants === undefined)) {
-      context.addIssue({ code: 'custom', message: 'expected exactly one of `source` and `variants`' });
-    }
-    if (model.variants !== undefined && Object.keys(model.variants).length === 0) {
+    const variants = model.variants === undefined ? undefined : Object.keys(model.variants);
+    if (model.source === undefined && variants === undefined) {
+      context.addIssue({ code: 'custom', message: 'expected `source` or `variants`, received neither' });
+    } else if (model.source !== undefined && variants !== undefined) {
+      const message = 'expected `source` or `variants`, received both';
+      context.addIssue({ code: 'custom', path: ['variants'], message });
+    } else if (variants?.length === 0) {
       context.addIssue({ code: 'custom', path: ['variants'], message: 'expected at least one variant' });
     }
   })
   .describe('A model to serve.');
-
-const cron = z.string().min(9).max(120);
 
 /** The whole configuration. */
 export const configSchema = z

@@ -8,7 +8,7 @@ export const ERROR_TABLE = {
   // Configuration
   CONFIG_NOT_FOUND: def(404, 'NOT_FOUND', 78, 'no configuration at {path}', 'Give a file with --config FILE, or install the default one with `selvage service install`.'),
   CONFIG_INVALID: def(400, 'INVALID_ARGUMENT', 78, '{problems}', 'Correct the lines named above; `selvage config schema` and docs/configuration.md list every setting.'),
-  CONFIG_SECRET: def(400, 'INVALID_ARGUMENT', 78, '{where}: {reference} cannot be resolved: {reason}', 'Set the variable, create the file, or pass the credential with LoadCredential= in the unit.'),
+  CONFIG_SECRET: def(400, 'INVALID_ARGUMENT', 78, '{problems}', 'Set the variable, create the file, or pass the credential with LoadCredential= in the unit.'),
 
   // The caller's request
   REQUEST_MALFORMED: def(400, 'INVALID_ARGUMENT', 65, '{what}: {problem}', 'Send the request in the form docs/protocol.md describes.'),

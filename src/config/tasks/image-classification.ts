@@ -1,11 +1,12 @@
 import * as z from 'zod';
+import { path } from '../path-setting.ts';
 
-const perChannel = (value: z.ZodType<number>) => z.array(value).min(1).max(3);
+const perChannel = (one: z.ZodNumber) => z.array(one).min(1).max(3);
 
 /** Settings of `task.type: image-classification`. */
 export const imageClassificationSchema = z
   .strictObject({
-    type: z.literal('image-classification'),
+    type: z.literal('image-classification').describe('What the model does.'),
     size: z
       .union([z.int().min(1).max(8192), z.tuple([z.int().min(1).max(8192), z.int().min(1).max(8192)])])
       .optional()
@@ -39,7 +40,7 @@ export const imageClassificationSchema = z
       .describe(
         "Subtracted from each pixel value (0..255), one number or one per channel in the model's order; by default 0, for an INT8 input 128.",
       ),
-    std: perChannel(z.number().refine((value) => value !== 0, 'expected a number other than 0'))
+    std: perChannel(z.number().gt(0))
       .optional()
       .describe(
         'Divides after the mean is subtracted, one number or one per channel; by default 255, for a UINT8 or INT8 input 1.',
@@ -50,7 +51,7 @@ export const imageClassificationSchema = z
       .optional()
       .describe('Name of the output that holds the scores; needed only where the model has several.'),
     labels: z
-      .union([z.string().min(1), z.array(z.string())])
+      .union([path, z.array(z.string()).min(1)])
       .optional()
       .describe('Class names: a text file with one per line, or a list. Without it classes are numbered.'),
     labelOffset: z
@@ -66,6 +67,16 @@ export const imageClassificationSchema = z
       .describe(
         'What the output holds; auto takes values in 0..1 that sum to 1 as probabilities and applies softmax to all else.',
       ),
+  })
+  .superRefine((task, context) => {
+    const channels = task.channels === 'gray' ? 1 : 3;
+    for (const name of ['mean', 'std'] as const) {
+      const { length } = task[name];
+      if (length === 1 || length === channels) continue;
+      const expected = channels === 1 ? '1 number' : `1 number or ${channels}`;
+      const message = `expected ${expected} for channels "${task.channels}", received ${length}`;
+      context.addIssue({ code: 'custom', path: [name], message });
+    }
   })
   .describe('An image in, the most probable classes out.');
 

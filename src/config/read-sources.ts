@@ -1,0 +1,81 @@
+import { readdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { errnoOf, SelvageError } from '../lib/errors.ts';
+import { parseYaml } from './parse-yaml.ts';
+import type { Problem } from './problems.ts';
+import { readBounded } from './read-file.ts';
+import { mergeSources, type SourceFile, type SourceNode } from './source.ts';
+import { MAX_VALUES } from './source-from-document.ts';
+
+const MAX_FILE_BYTES = 1024 * 1024;
+const MAX_FILES = 256;
+
+/** The files of a configuration, merged. */
+export interface Sources {
+  readonly root: SourceNode;
+  /** Absolute paths, the main file first, then those of `conf.d` in the order they were merged. */
+  readonly files: readonly string[];
+  readonly problems: readonly Problem[];
+  /** Whether `root` holds all that the files say, so that it is worth while to check it. */
+  readonly complete: boolean;
+}
+
+/**
+ * Reads the main file and `conf.d/*.yaml` beside it, in the order of their names (by code unit), and merges them.
+ * Throws CONFIG_NOT_FOUND where there is no main file.
+ */
+export async function readSources(path: string): Promise<Sources> {
+  const main = resolve(path);
+  const read = await readBounded(main, MAX_FILE_BYTES);
+  if (!('bytes' in read) && read.missing) throw SelvageError.of('CONFIG_NOT_FOUND', { path });
+
+  const folder = await listFolder(join(dirname(main), 'conf.d'));
+  const problems: Problem[] = [];
+  if (folder.problem !== undefined) {
+    problems.push({ at: join(dirname(path), 'conf.d'), path: [], text: folder.problem });
+  }
+  const files = [main, ...folder.names.map((name) => join(dirname(main), 'conf.d', name))];
+  const shown = [path, ...folder.names.map((name) => join(dirname(path), 'conf.d', name))];
+
+  let complete = folder.problem === undefined;
+  let root: SourceNode | undefined;
+  for (const [index, absolute] of files.entries()) {
+    const file: SourceFile = { shown: shown[index] ?? absolute, directory: dirname(absolute) };
+    const content = index === 0 ? read : await readBounded(absolute, MAX_FILE_BYTES);
+    if (!('bytes' in content)) {
+      problems.push({ at: file.shown, path: [], text: content.problem });
+      complete = false;
+      continue;
+    }
+    const parsed = parseYaml(content.bytes, file);
+    problems.push(...parsed.problems);
+    complete &&= parsed.complete;
+    root = root === undefined ? parsed.root : mergeSources(root, parsed.root);
+    if (root.size > MAX_VALUES) {
+      problems.push({ at: file.shown, path: [], text: `expected at most ${MAX_VALUES} values in all files` });
+      complete = false;
+      break;
+    }
+  }
+  return { root: root ?? emptyRoot(path, main), files, problems, complete };
+}
+
+function emptyRoot(path: string, main: string): SourceNode {
+  const file: SourceFile = { shown: path, directory: dirname(main) };
+  return { kind: 'map', mark: { file, line: 1, column: 1 }, size: 1, entries: new Map() };
+}
+
+async function listFolder(folder: string): Promise<{ names: string[]; problem?: string }> {
+  try {
+    const names = (await readdir(folder))
+      .filter((name) => name.endsWith('.yaml') && !name.startsWith('.'))
+      .sort();
+    if (names.length < MAX_FILES) return { names };
+    return { names: [], problem: `expected fewer than ${MAX_FILES} files, found ${names.length}` };
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    if (errno === 'ENOENT') return { names: [] };
+    const problem = errno === 'ENOTDIR' ? 'expected a directory, found a file' : `cannot be read (${errno})`;
+    return { names: [], problem };
+  }
+}
