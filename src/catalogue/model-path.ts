@@ -34,7 +34,7 @@ export function isModelHash(text: string): boolean {
 export function externalNameProblem(name: string): string | undefined {
   if (name === '' || name.length > 1024 || name.includes('\0'))
     return 'is empty, too long or has a NUL in it';
-  if (isAbsolute(name) || name.includes('\\')) return 'is not a relative path with forward slashes';
+  if (isAbsolute(name)) return 'is not a relative path';
   const parts = name.split('/');
   if (parts.includes('..') || parts.at(-1) === '' || parts.at(-1) === '.') {
     return 'does not name a file below the folder of the model';
