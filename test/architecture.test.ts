@@ -19,7 +19,7 @@ const LAYERS: ReadonlyArray<readonly [prefix: string, layer: number]> = [
   ['runtime/', 3],
   ['tasks/', 3],
   ['graph/', 2],
-  ['tensor/', 2],
+  ['tensor/', 1],
   ['hardware/', 2],
   ['store/', 2],
   ['config/', 1],

@@ -1,0 +1,78 @@
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import BetterSqlite3, { type Database } from 'better-sqlite3';
+import { SelvageError } from '../lib/errors.ts';
+import { isBusy, isCorruption, stateUnavailable } from './sqlite-fault.ts';
+
+/**
+ * The right to write to a state directory, held by one process at a time: an exclusive SQLite transaction on the
+ * empty `lock.db`, that is a POSIX lock, which the kernel drops when the process dies in whatever way.
+ */
+export class StateLock {
+  readonly #database: Database;
+  readonly #pidFile: string;
+
+  private constructor(database: Database, pidFile: string) {
+    this.#database = database;
+    this.#pidFile = pidFile;
+  }
+
+  /** Takes the lock, or throws STATE_UNAVAILABLE naming the process that has it. */
+  static acquire(stateDir: string): StateLock {
+    const path = join(stateDir, 'lock.db');
+    const pidFile = join(stateDir, 'agent.pid');
+    let database: Database;
+    try {
+      database = beginExclusive(path);
+    } catch (thrown) {
+      if (isBusy(thrown)) throw heldBy(stateDir, pidFile);
+      if (!isCorruption(thrown)) throw stateUnavailable(path, thrown);
+      // Nobody holds it (that would have been BUSY), so its content, which must be empty, can be put right.
+      truncateSync(path);
+      database = beginExclusive(path);
+    }
+    notePid(pidFile);
+    return new StateLock(database, pidFile);
+  }
+
+  /** Gives the lock back. */
+  release(): void {
+    if (!this.#database.open) return;
+    rmSync(this.#pidFile, { force: true });
+    this.#database.close();
+  }
+}
+
+function beginExclusive(path: string): Database {
+  const database = new BetterSqlite3(path, { timeout: 0 });
+  try {
+    // Nothing is ever written, so no journal file is wanted either.
+    database.pragma('journal_mode = MEMORY');
+    database.exec('BEGIN EXCLUSIVE');
+    return database;
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+}
+
+/** The number is only for the message to whoever comes second, so a full disk may keep it from being written. */
+function notePid(pidFile: string): void {
+  try {
+    rmSync(pidFile, { force: true });
+    writeFileSync(pidFile, `${process.pid}\n`);
+  } catch {
+    // The lock holds without it.
+  }
+}
+
+function heldBy(stateDir: string, pidFile: string): SelvageError {
+  let pid = '';
+  try {
+    pid = readFileSync(pidFile, 'utf8').trim();
+  } catch {
+    // The holder could not write it, or has not yet.
+  }
+  const problem = `another agent${/^\d+$/.test(pid) ? ` (process ${pid})` : ''} is using this state directory`;
+  return SelvageError.of('STATE_UNAVAILABLE', { path: stateDir, problem });
+}
