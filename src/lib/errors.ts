@@ -48,6 +48,10 @@ export const ERROR_TABLE = {
   MODEL_FILE_INVALID: def(400, 'INVALID_ARGUMENT', 65, '{path}: {problem}', 'Export the model again; `selvage doctor` checks the file system.'),
   MODEL_UNSUPPORTED: def(400, 'INVALID_ARGUMENT', 65, '{path}: {problem}', 'Convert the model to what the runtime supports.'),
 
+  // Other files
+  FILE_UNREADABLE: def(404, 'NOT_FOUND', 66, '{path} cannot be read: {reason}', 'Check the path and its permissions.'),
+  FILE_UNWRITABLE: def(503, 'UNAVAILABLE', 73, '{path} cannot be written: {reason}', 'Make the folder writable and leave room on the disk.'),
+
   // The machine
   RUNTIME_UNAVAILABLE: def(503, 'UNAVAILABLE', 69, 'ONNX Runtime cannot be loaded: {reason}', 'Run `selvage doctor`; it says what is missing.'),
   SOCKET_IN_USE: def(503, 'UNAVAILABLE', 73, '{path}: another process is listening there', 'Stop the other agent, or change the socket path.'),
