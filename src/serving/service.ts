@@ -11,7 +11,10 @@ export type { PredictInput, Prediction };
 
 /** What goes with one call. */
 export interface CallOptions {
-  /** Aborted when the caller is gone; a request that has not reached a runner yet is then dropped. */
+  /**
+   * Aborted when the caller is gone; a request that has not reached a runner yet is then dropped. It belongs to the
+   * caller's connection and outlives the call: take your listeners off again.
+   */
   readonly signal: AbortSignal;
   /** Time the caller allows from now, in milliseconds; by default the model's `timeoutMs`. */
   readonly timeoutMs?: number | undefined;
@@ -19,7 +22,10 @@ export interface CallOptions {
   readonly requestId?: string | undefined;
 }
 
-/** Answers inferences. Every fault is a `SelvageError`. */
+/**
+ * Answers inferences. Every fault is a `SelvageError`. The bytes of a request (tensors, a person's input) are the
+ * caller's: once the promise is fulfilled they may become another request's. After a rejection they stay as they are.
+ */
 export interface InferenceService {
   /** Runs the model on tensors. */
   infer(request: InferRequest, options: CallOptions): Promise<InferResponse>;

@@ -91,7 +91,8 @@ export class Serving implements InferenceService {
     return this.#recorded(model, options.requestId, async (note) => {
       const { task, variant } = model.serving;
       if (task === undefined) throw SelvageError.of('TASK_MISSING', { model: name });
-      const inputs = await task.prepare(input, { signal: options.signal, timeoutMs: allowedMs });
+      const call = { signal: options.signal, timeoutMs: allowedMs };
+      const inputs = input.tensors ?? (await task.prepare(input, call));
       const leftMs = Math.max(1, allowedMs - (clock.monotonic() - started));
       const request: InferRequest = { model: name, id: options.requestId, parameters: {}, inputs };
       const { response, completed, rows } = await infer(model, request, { ...options, timeoutMs: leftMs });

@@ -29,6 +29,8 @@ export interface PredictInput {
   /** Media type without parameters, lower case, such as `image/jpeg`. */
   readonly mediaType: string;
   readonly body: Uint8Array;
+  /** The model's inputs, where the caller sent those: nothing is prepared then, the task only reads the outputs. */
+  readonly tensors?: readonly Tensor[] | undefined;
   /** Predictions to return; by default the task's `topK`. */
   readonly topK?: number | undefined;
 }
