@@ -61,6 +61,8 @@ export interface Cpu {
   readonly logicalCores: number;
   /** Cores without counting hardware threads, where the kernel tells. */
   readonly physicalCores?: number | undefined;
+  /** CPUs this process may run on (affinity mask), by number. */
+  readonly allowedCpus?: readonly number[] | undefined;
   /** Groups of like cores, in the order of their first core. */
   readonly clusters: readonly CpuCluster[];
   /** Instruction-set extensions that inference uses and every core has, in the order of `CPU_FEATURES`. */
@@ -122,8 +124,6 @@ export interface Memory {
   readonly swapTotalBytes?: number | undefined;
   readonly swapFreeBytes?: number | undefined;
   readonly cgroup?: CgroupLimits | undefined;
-  /** CPUs this process may run on (affinity mask), by number. */
-  readonly allowedCpus?: readonly number[] | undefined;
   readonly pressure?: MemoryPressure | undefined;
 }
 

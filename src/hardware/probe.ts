@@ -38,8 +38,9 @@ const MAX_UNREADABLE = 64;
 export async function probe(options: ProbeOptions = {}): Promise<HardwareReport> {
   const { root = '/', files = rootFiles(root), signal, partTimeoutMs = PART_TIMEOUT_MS } = options;
   const unreadable = new Map<string, Unreadable>();
+  const limits = { signal, cancelled: cancellation(signal), timeoutMs: partTimeoutMs };
   const run = <Data>(collect: Collector<Data>): Promise<Outcome<Data>> =>
-    collectPart(collect, files, unreadable, { signal, timeoutMs: partTimeoutMs });
+    collectPart(collect, files, unreadable, limits);
 
   const parts = {
     board: run(collectBoard),
@@ -75,7 +76,17 @@ export async function probe(options: ProbeOptions = {}): Promise<HardwareReport>
 
 interface Limits {
   readonly signal: AbortSignal | undefined;
+  /** Resolves when `signal` is aborted: one listener for all parts. */
+  readonly cancelled: Promise<Outcome<never>>;
   readonly timeoutMs: number;
+}
+
+function cancellation(signal: AbortSignal | undefined): Promise<Outcome<never>> {
+  return new Promise((resolve) => {
+    const cancel = (): void => resolve(failed('cancelled'));
+    if (signal?.aborted) cancel();
+    else signal?.addEventListener('abort', cancel, { once: true });
+  });
 }
 
 /** Runs one collector to its end or its time limit; after that its reads fail, so that it stops soon. */
@@ -83,43 +94,30 @@ async function collectPart<Data>(
   collect: Collector<Data>,
   files: RootFiles,
   unreadable: Map<string, Unreadable>,
-  { signal, timeoutMs }: Limits,
+  { signal, cancelled, timeoutMs }: Limits,
 ): Promise<Outcome<Data>> {
-  let over: string | undefined;
-  let end = (_reason: string): void => {};
-  const ended = new Promise<Outcome<never>>((resolve) => {
-    end = (reason) => {
-      over = reason;
-      resolve(failed(reason));
-    };
+  let over = false;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Outcome<never>>((resolve) => {
+    timer = setTimeout(() => resolve(failed(`no answer within ${timeoutMs} ms`)), timeoutMs);
   });
-  const abort = (): void => end('cancelled');
-  const timer = setTimeout(() => end(`no answer within ${timeoutMs} ms`), timeoutMs);
-  signal?.addEventListener('abort', abort, { once: true });
-  if (signal?.aborted) abort();
   try {
-    const watched = watchedFiles(files, unreadable, () => over);
-    return await Promise.race([collect(watched), ended]);
+    const watched = watchedFiles(files, unreadable, () => over || signal?.aborted === true);
+    return await Promise.race([collect(watched), late, cancelled]);
   } catch (error) {
     return failed(reasonOf(error));
   } finally {
-    over ??= 'the part has ended';
+    over = true;
     clearTimeout(timer);
-    signal?.removeEventListener('abort', abort);
   }
 }
 
 /** The same files, noting each one that cannot be read, and none any more once the part is over. */
-function watchedFiles(
-  files: RootFiles,
-  unreadable: Map<string, Unreadable>,
-  over: () => string | undefined,
-): RootFiles {
+function watchedFiles(files: RootFiles, unreadable: Map<string, Unreadable>, over: () => boolean): RootFiles {
   const watch = async <Data>(path: string, look: () => Promise<Outcome<Data>>): Promise<Outcome<Data>> => {
-    const before = over();
-    if (before !== undefined) return failed(before);
+    if (over()) return failed('the part has ended');
     const outcome = await look();
-    if (outcome.status === 'failed' && over() === undefined && unreadable.size < MAX_UNREADABLE) {
+    if (outcome.status === 'failed' && !over() && unreadable.size < MAX_UNREADABLE) {
       unreadable.set(path, { path, reason: outcome.reason });
     }
     return outcome;
@@ -128,7 +126,7 @@ function watchedFiles(
     live: files.live,
     read: (path, limitBytes) => watch(path, () => files.read(path, limitBytes)),
     list: (path) => watch(path, () => files.list(path)),
-    exists: async (path) => over() === undefined && (await files.exists(path)),
+    exists: async (path) => !over() && (await files.exists(path)),
     space: (path) => watch(path, () => files.space(path)),
   };
 }

@@ -12,7 +12,7 @@ const CORAL_PCI = '1ac1:089a';
 const CORAL_USB = new Set(['1a6e:089a', '18d1:9302']);
 
 const HAILO_PCI: Readonly<Record<string, string>> = {
-  '1e60:2864': 'Hailo-8',
+  '1e60:2864': 'Hailo-8 or Hailo-8L',
   '1e60:45c4': 'Hailo-10H or Hailo-15',
 };
 

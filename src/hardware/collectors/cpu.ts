@@ -1,7 +1,7 @@
 import { armCore, armVendor, normalizedFeatures } from '../cpu-parts.ts';
 import type { Cpu, CpuCluster } from '../hardware-report.ts';
-import { cleanText, parseFields } from '../kernel-values.ts';
-import { failed, found, none, type Outcome } from '../outcome.ts';
+import { cleanText, parseCpuList, parseFields } from '../kernel-values.ts';
+import { dataOf, failed, found, none, type Outcome } from '../outcome.ts';
 import { listMatching, type RootFiles, readCpuList, readInteger, readLine, readText } from '../root-files.ts';
 
 const SYSTEM = '/sys/devices/system/cpu';
@@ -36,12 +36,14 @@ export async function collectCpu(files: RootFiles): Promise<Outcome<Cpu>> {
   }
   const clusters = await clustersOf(files, processors);
   const fastest = clusters.reduce((best, one) => ((one.maxMhz ?? 0) > (best.maxMhz ?? 0) ? one : best));
+  const status = parseFields(dataOf(await readText(files, '/proc/self/status')) ?? '', ':');
   const cores = new Set(processors.map((one) => one.core));
   return found({
     model: fastest.model,
     vendor: processors[0]?.vendor,
     architecture: await architectureOf(files, processors),
     logicalCores: processors.length,
+    allowedCpus: parseCpuList(status.get('Cpus_allowed_list') ?? ''),
     physicalCores: cores.has(undefined) ? armCores(processors) : cores.size,
     clusters,
     features: normalizedFeatures(commonFlags(processors)),

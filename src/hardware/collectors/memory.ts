@@ -1,24 +1,22 @@
 import { readCgroupLimits } from '../cgroup.ts';
 import type { Memory, MemoryPressure } from '../hardware-report.ts';
-import { parseCpuList, parseFields, parseKib } from '../kernel-values.ts';
+import { parseFields, parseKib } from '../kernel-values.ts';
 import { dataOf, failed, found, type Outcome } from '../outcome.ts';
 import { type RootFiles, readText } from '../root-files.ts';
 
-/** Reads main memory, what control groups and affinity leave of the machine, and memory pressure. */
+/** Reads main memory, what control groups leave of the machine, and memory pressure. */
 export async function collectMemory(files: RootFiles): Promise<Outcome<Memory>> {
   const meminfo = await readText(files, '/proc/meminfo');
   if (meminfo.status !== 'ok') return meminfo;
   const fields = parseFields(meminfo.data, ':');
   const totalBytes = parseKib(fields.get('MemTotal'));
   if (totalBytes === undefined) return failed('/proc/meminfo names no MemTotal');
-  const status = parseFields(dataOf(await readText(files, '/proc/self/status')) ?? '', ':');
   return found({
     totalBytes,
     availableBytes: parseKib(fields.get('MemAvailable')),
     swapTotalBytes: parseKib(fields.get('SwapTotal')),
     swapFreeBytes: parseKib(fields.get('SwapFree')),
     cgroup: await readCgroupLimits(files),
-    allowedCpus: parseCpuList(status.get('Cpus_allowed_list') ?? ''),
     pressure: parsePressure(dataOf(await readText(files, '/proc/pressure/memory')) ?? ''),
   });
 }
