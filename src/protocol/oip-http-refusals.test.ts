@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { binaryInput, decode, floats, signature, x } from '../../test/oip-request.ts';
 import { type ErrorCode, SelvageError } from '../lib/errors.ts';
 import { checkRequest } from '../tensor/check-request.ts';
-import { decodeInferRequest } from './oip-http-request.ts';
+import { decodeInferRequest } from './oip-http.ts';
 
 describe('a request that is wrong is refused by name', () => {
   type Row = readonly [what: string, run: () => unknown, code: ErrorCode, message: RegExp];
