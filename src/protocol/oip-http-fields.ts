@@ -42,10 +42,7 @@ export function readShape(shape: unknown, tensor: string): readonly number[] {
     }
     count *= dimension as number;
     if (count > MAX_ELEMENTS) {
-      throw malformed(
-        `input '${tensor}'`,
-        `shape: [${shape.join(',')}] is more than ${MAX_ELEMENTS} elements`,
-      );
+      throw malformed(`input '${tensor}'`, `shape: expected at most ${MAX_ELEMENTS} elements, found more`);
     }
   }
   return shape as readonly number[];

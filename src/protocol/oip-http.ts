@@ -4,7 +4,17 @@ import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import { quoteLongIntegers } from './exact-integers.ts';
 import { describe, isObject, type JsonObject, malformed, parseJsonObject } from './json-document.ts';
 import * as binary from './oip-binary.ts';
-import { checkNames, checkTensorParameters, readBinarySize, readClassCount, readDatatype, readId, readList, readName, readShape } from './oip-http-fields.ts';
+import {
+  checkNames,
+  checkTensorParameters,
+  readBinarySize,
+  readClassCount,
+  readDatatype,
+  readId,
+  readList,
+  readName,
+  readShape,
+} from './oip-http-fields.ts';
 import * as json from './oip-json.ts';
 import { booleanParameter, NO_PARAMETERS, readParameters } from './parameters.ts';
 
