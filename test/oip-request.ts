@@ -1,4 +1,4 @@
-import { type DecodedInfer, decodeInferRequest } from '../src/protocol/oip-http-request.ts';
+import { type DecodedInfer, decodeInferRequest } from '../src/protocol/oip-http.ts';
 import type { ModelSignature } from '../src/tensor/infer.ts';
 import { bytesOf } from '../src/tensor/tensor.ts';
 

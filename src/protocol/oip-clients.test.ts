@@ -3,8 +3,7 @@ import { describe, it } from 'node:test';
 import { checkRequest } from '../tensor/check-request.ts';
 import type { ModelSignature } from '../tensor/infer.ts';
 import { bytesOf, joinBytes, type Tensor, typedView } from '../tensor/tensor.ts';
-import { type DecodedInfer, decodeInferRequest, parseHeaderLength } from './oip-http-request.ts';
-import { encodeInferResponse } from './oip-http-response.ts';
+import { type DecodedInfer, decodeInferRequest, encodeInferResponse, parseHeaderLength } from './oip-http.ts';
 import { timeoutOf } from './parameters.ts';
 
 /**

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { binaryInput, decode, floats, signature, x } from '../../test/oip-request.ts';
 import { type ErrorCode, SelvageError } from '../lib/errors.ts';
 import { checkRequest } from '../tensor/check-request.ts';
-import { decodeInferRequest } from './oip-http-request.ts';
+import { decodeInferRequest } from './oip-http.ts';
 
 describe('a request that is wrong is refused by name', () => {
   type Row = readonly [what: string, run: () => unknown, code: ErrorCode, message: RegExp];
@@ -58,7 +58,8 @@ describe('a request that is wrong is refused by name', () => {
     json('a negative shape', x([1], 'FP32', [-1]), /found -1/),
     json('a shape of strings', x([1], 'FP32', ['1']), /found "1"/),
     json('a dimension of 2^31', x([1], 'FP32', [2 ** 31]), /found 2147483648/),
-    json('a shape that overflows', x([1], 'FP32', [65_536, 65_536, 65_536]), /more than 1099511627776 elements/),
+    json('a shape that overflows', x([1], 'FP32', [65_536, 65_536, 65_536]), /at most 1099511627776 elements/),
+    json('a shape that overflows before an endless dimension', x([1], 'FP32', [2_000_000, 2_000_000, 'a'.repeat(5000)]), /at most 1099511627776 elements/),
     json('too many dimensions', x([1], 'FP32', Array.from({ length: 33 }, () => 1)), /at most 32 dimensions, found 33/),
     json('an input twice', { inputs: [1, 2].map(() => ({ name: 'x', datatype: 'FP32', shape: [1], data: [1] })) }, /'x' is there more than once/),
     json('neither data nor size', { inputs: [{ name: 'x', datatype: 'FP32', shape: [1] }] }, /found neither/),

@@ -5,7 +5,7 @@ import { SelvageError } from '../lib/errors.ts';
 import { checkRequest } from '../tensor/check-request.ts';
 import type { ModelSignature } from '../tensor/infer.ts';
 import { joinBytes, typedView } from '../tensor/tensor.ts';
-import { type DecodedInfer, decodeInferRequest, parseHeaderLength } from './oip-http-request.ts';
+import { type DecodedInfer, decodeInferRequest, parseHeaderLength } from './oip-http.ts';
 
 function values(decoded: DecodedInfer, index = 0): Array<number | bigint> {
   const tensor = decoded.request.inputs[index];

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { floats } from '../../test/oip-request.ts';
 import type { InferResponse } from '../tensor/infer.ts';
 import { bytesOf, joinBytes } from '../tensor/tensor.ts';
-import { encodeInferResponse } from './oip-http-response.ts';
+import { encodeInferResponse } from './oip-http.ts';
 
 describe('encodeInferResponse', () => {
   const y = { name: 'y', datatype: 'FP32', shape: [2, 2], data: new Uint8Array(floats) } as const;

@@ -8,7 +8,7 @@ import { booleanParameter } from './parameters.ts';
 /** The protocol's answers about the server and its models, as values for `JSON.stringify`. */
 
 /** Extensions of the protocol that the server has, by the names Triton gives them. */
-export const EXTENSIONS: readonly string[] = [
+const EXTENSIONS: readonly string[] = [
   'binary_tensor_data',
   'classification',
   'model_configuration',

@@ -7,8 +7,7 @@ import { DATATYPE_NAMES, DATATYPES, type Datatype } from '../tensor/datatype.ts'
 import { fromHalf } from '../tensor/half.ts';
 import type { ModelSignature } from '../tensor/infer.ts';
 import { elementCount, joinBytes, splitBytes, type Tensor, typedView } from '../tensor/tensor.ts';
-import { decodeInferRequest } from './oip-http-request.ts';
-import { encodeInferResponse } from './oip-http-response.ts';
+import { decodeInferRequest, encodeInferResponse } from './oip-http.ts';
 
 const ROUNDS = 300;
 const MUTATIONS = 20_000;

@@ -2,7 +2,7 @@ import type { Parameters, ParameterValue } from '../tensor/infer.ts';
 import { describe, isObject, malformed } from './json-document.ts';
 
 /** Parameter names the protocol's extensions give a meaning; a response never carries them as ours. */
-export const RESERVED_PARAMETERS: readonly string[] = [
+const RESERVED_PARAMETERS: readonly string[] = [
   'sequence_id',
   'sequence_start',
   'sequence_end',

@@ -136,6 +136,16 @@ describe('checkRequest', () => {
     });
   }
 
+  it('refuses a BOOL that is neither 0 nor 1', () => {
+    const flags = { name: 'b', datatype: 'BOOL', shape: [3] } as const;
+    const wanted = { inputs: [flags], outputs: [] };
+    checkRequest(request([{ ...flags, data: Uint8Array.of(0, 1, 1) }]), wanted);
+    assert.throws(
+      () => checkRequest(request([{ ...flags, data: Uint8Array.of(0, 1, 2) }]), wanted),
+      (error) => error instanceof SelvageError && /found 2 as element 2/.test(error.message),
+    );
+  });
+
   it('takes a model without inputs, and scalars', () => {
     checkRequest(request([]), { inputs: [], outputs: signature.outputs });
     const scalar = { name: 's', datatype: 'INT64', shape: [] } as const;

@@ -34,8 +34,9 @@ export function checkRequest(request: InferRequest, signature: ModelSignature): 
 }
 
 /**
- * Checks that a tensor's bytes are what its datatype and shape say: the exact count, and for BYTES elements that
- * fill the data and are UTF-8 without NUL, which is what the runtime can take. Throws INPUT_MISMATCH.
+ * Checks that a tensor's bytes are what its datatype and shape say: the exact count, for BOOL nothing but 0 and 1,
+ * and for BYTES elements that fill the data and are UTF-8 without NUL, which is what the runtime can take. Throws
+ * INPUT_MISMATCH.
  */
 export function checkTensorData(tensor: Tensor): void {
   const expected = expectedBytes(tensor.datatype, tensor.shape);
@@ -47,6 +48,11 @@ export function checkTensorData(tensor: Tensor): void {
       `${expected} bytes for ${tensor.datatype} ${shapeText(tensor.shape)}`,
       `${tensor.data.byteLength} bytes`,
     );
+  } else if (tensor.datatype === 'BOOL') {
+    const wrong = tensor.data.findIndex((byte) => byte > 1);
+    if (wrong >= 0) {
+      throw mismatch(tensor.name, 'BOOL bytes 0 and 1', `${tensor.data[wrong]} as element ${wrong}`);
+    }
   }
 }
 

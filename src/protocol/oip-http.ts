@@ -1,17 +1,26 @@
 import { SelvageError } from '../lib/errors.ts';
-import { DATATYPE_NAMES, isDatatype } from '../tensor/datatype.ts';
-import type { InferRequest, ModelSignature, RequestedOutput } from '../tensor/infer.ts';
+import type { InferRequest, InferResponse, ModelSignature, RequestedOutput } from '../tensor/infer.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import { quoteLongIntegers } from './exact-integers.ts';
 import { describe, isObject, type JsonObject, malformed, parseJsonObject } from './json-document.ts';
 import * as binary from './oip-binary.ts';
-import type { OutputEncoding, ResponseEncoding } from './oip-http-response.ts';
+import {
+  checkNames,
+  checkTensorParameters,
+  readBinarySize,
+  readClassCount,
+  readDatatype,
+  readId,
+  readList,
+  readName,
+  readShape,
+} from './oip-http-fields.ts';
 import * as json from './oip-json.ts';
 import { booleanParameter, NO_PARAMETERS, readParameters } from './parameters.ts';
 
 /**
- * The Open Inference Protocol over HTTP: body bytes → `InferRequest`. A body is JSON, followed by the tensors that
- * are sent in binary; each tensor is in either form. `oip-http-response.ts` is the way out.
+ * The Open Inference Protocol over HTTP: body bytes ↔ `InferRequest` / `InferResponse`. A body is JSON, followed by
+ * the tensors that are sent in binary; each tensor, in and out, is in either form.
  */
 
 /** An infer request as it came over HTTP. */
@@ -25,21 +34,38 @@ export interface HttpInferRequest {
   readonly signature: ModelSignature | undefined;
 }
 
+/** What the response must look like: which outputs the client wants in binary. */
+export interface ResponseEncoding {
+  readonly outputs: readonly OutputEncoding[];
+  /** For outputs not among `outputs`. */
+  readonly binaryByDefault: boolean;
+}
+
+interface OutputEncoding {
+  readonly name: string;
+  readonly binary: boolean;
+}
+
 /** A decoded infer request, with how to answer it. */
 export interface DecodedInfer {
   readonly request: InferRequest;
   readonly encoding: ResponseEncoding;
 }
 
+/** A response body, in pieces where joining them would copy large outputs once more. */
+export interface EncodedInfer {
+  /** Content-Type and, with binary outputs, Inference-Header-Content-Length. Names in lower case. */
+  readonly headers: Record<string, string | number>;
+  readonly body: Buffer | Buffer[];
+  /** Bytes of the body in all: its Content-Length unless it is compressed. */
+  readonly sizeBytes: number;
+}
+
 const ALL_JSON: ResponseEncoding = { outputs: [], binaryByDefault: false };
 const ALL_BINARY: ResponseEncoding = { outputs: [], binaryByDefault: true };
 
-const MAX_TENSORS = 1024;
-const MAX_NAME_LENGTH = 1024;
-const MAX_ID_BYTES = 1024;
-const MAX_RANK = 32;
-const MAX_DIMENSION = 2 ** 31 - 1;
-const MAX_ELEMENTS = 2 ** 40;
+/** Up to here one copy is cheaper than writing pieces to a socket. */
+const ONE_PIECE_BYTES = 32_768;
 
 /**
  * The value of the header Inference-Header-Content-Length, undefined where the request has none. Throws
@@ -91,6 +117,22 @@ export function decodeInferRequest(input: HttpInferRequest): DecodedInfer {
   };
 }
 
+/** Encodes an infer response in the form the request asked for. Outputs in binary are not copied where they are large. */
+export function encodeInferResponse(response: InferResponse, encoding: ResponseEncoding): EncodedInfer {
+  const tensors: Tensor[] = [];
+  const text = responseText(response, encoding, tensors);
+  const jsonBytes = Buffer.byteLength(text);
+  const sizeBytes = tensors.reduce((sum, tensor) => sum + tensor.data.byteLength, jsonBytes);
+  return {
+    headers:
+      tensors.length > 0
+        ? { 'content-type': 'application/octet-stream', 'inference-header-content-length': jsonBytes }
+        : { 'content-type': 'application/json' },
+    body: sizeBytes <= ONE_PIECE_BYTES ? onePiece(text, tensors, sizeBytes) : pieces(text, tensors),
+    sizeBytes,
+  };
+}
+
 function decodeRaw(input: HttpInferRequest): DecodedInfer {
   const { model, version, body, signature } = input;
   if (signature === undefined) {
@@ -123,14 +165,7 @@ function readInput(
   exactInputs: () => unknown[],
 ): Tensor {
   const name = readName(input['name'], 'inputs', index);
-  const datatype = input['datatype'];
-  if (!isDatatype(datatype)) {
-    throw SelvageError.of('DATATYPE_UNSUPPORTED', {
-      tensor: name,
-      datatype: describe(datatype),
-      supported: DATATYPE_NAMES.join(', '),
-    });
-  }
+  const datatype = readDatatype(input['datatype'], name);
   const spec: TensorSpec = { name, datatype, shape: readShape(input['shape'], name) };
   const size = readBinarySize(input['parameters'], name);
   // Some clients send `data: null` beside a size.
@@ -144,59 +179,6 @@ function readInput(
       ? json.decodeTensorData(spec, jsonData, () => (exactInputs()[index] as JsonObject)['data'])
       : binary.decodeTensorData(spec, size, body, cursor);
   return { name, datatype, shape: spec.shape, data };
-}
-
-function readShape(shape: unknown, tensor: string): readonly number[] {
-  if (!Array.isArray(shape)) {
-    throw malformed(`input '${tensor}'`, `shape: expected an array of integers, found ${describe(shape)}`);
-  }
-  if (shape.length > MAX_RANK) {
-    throw malformed(
-      `input '${tensor}'`,
-      `shape: expected at most ${MAX_RANK} dimensions, found ${shape.length}`,
-    );
-  }
-  let count = 1;
-  for (const dimension of shape as readonly unknown[]) {
-    if (!Number.isInteger(dimension) || (dimension as number) < 0 || (dimension as number) > MAX_DIMENSION) {
-      throw malformed(
-        `input '${tensor}'`,
-        `shape: expected integers between 0 and ${MAX_DIMENSION}, found ${describe(dimension)}`,
-      );
-    }
-    count *= dimension as number;
-    if (count > MAX_ELEMENTS) {
-      throw malformed(
-        `input '${tensor}'`,
-        `shape: [${shape.join(',')}] is more than ${MAX_ELEMENTS} elements`,
-      );
-    }
-  }
-  return shape as readonly number[];
-}
-
-/** `binary_data_size` as it stands; null counts as absent. */
-function readBinarySize(parameters: unknown, tensor: string): unknown {
-  if (parameters === undefined || parameters === null) return undefined;
-  const known = checkTensorParameters(parameters, `input '${tensor}'`);
-  return known['binary_data_size'] ?? undefined;
-}
-
-function checkTensorParameters(parameters: unknown, what: string): JsonObject {
-  if (!isObject(parameters)) {
-    throw malformed(what, `parameters: expected an object, found ${describe(parameters)}`);
-  }
-  for (const name in parameters) {
-    const value = parameters[name];
-    if (typeof value === 'object' && value !== null) {
-      throw malformed(
-        what,
-        `parameters: ${describe(name)}: expected a string, number or boolean, found ${describe(value)}`,
-      );
-    }
-    if (name === 'shared_memory_region') throw SelvageError.of('NOT_SUPPORTED', { feature: 'shared memory' });
-  }
-  return parameters;
 }
 
 function readOutputs(
@@ -223,48 +205,6 @@ function readOutputs(
   return { outputs, encoding: { outputs: encodings, binaryByDefault } };
 }
 
-function readClassCount(value: unknown, what: string): number {
-  if (value === undefined) return 0;
-  if (!Number.isSafeInteger(value) || (value as number) < 0) {
-    throw malformed(what, `classification: expected a number of classes, found ${describe(value)}`);
-  }
-  return value as number;
-}
-
-function readList(value: unknown, what: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw malformed(what, `expected an array, found ${describe(value)}`);
-  if (value.length > MAX_TENSORS) {
-    throw malformed(what, `expected at most ${MAX_TENSORS}, found ${value.length}`);
-  }
-  return value;
-}
-
-function readName(name: unknown, what: string, index: number): string {
-  if (typeof name !== 'string' || name.length === 0 || name.length > MAX_NAME_LENGTH) {
-    const expected = `a string of 1 to ${MAX_NAME_LENGTH} characters`;
-    throw malformed(`${what}[${index}]`, `name: expected ${expected}, found ${describe(name)}`);
-  }
-  return name;
-}
-
-function readId(id: unknown): string | undefined {
-  if (id === undefined || id === null) return undefined;
-  if (typeof id !== 'string') throw malformed('id', `expected a string, found ${describe(id)}`);
-  if (Buffer.byteLength(id) > MAX_ID_BYTES) {
-    throw malformed('id', `expected at most ${MAX_ID_BYTES} bytes, found ${Buffer.byteLength(id)}`);
-  }
-  return id;
-}
-
-function checkNames(all: readonly { readonly name: string }[], what: string): void {
-  if (all.length < 2) return;
-  const names = new Set<string>();
-  for (const { name } of all) {
-    if (names.has(name)) throw malformed(what, `'${name}' is there more than once`);
-    names.add(name);
-  }
-}
-
 /** The inputs of the same JSON, with long integers as strings. It parsed once, so it does again. */
 function exactDocument(body: Buffer, jsonBytes: number): unknown[] {
   const document = JSON.parse(quoteLongIntegers(body.toString('utf8', 0, jsonBytes))) as {
@@ -279,4 +219,41 @@ function lazily<Value>(make: () => Value): () => Value {
     made ??= { value: make() };
     return made.value;
   };
+}
+
+/** The JSON of a response; the outputs that follow it in binary are put into `tensors`. */
+function responseText(response: InferResponse, encoding: ResponseEncoding, tensors: Tensor[]): string {
+  let text = response.id === undefined ? '{' : `{"id":${JSON.stringify(response.id)},`;
+  text += `"model_name":${JSON.stringify(response.model)},"model_version":${JSON.stringify(response.version)}`;
+  const parameters = JSON.stringify(response.parameters);
+  if (parameters !== '{}') text += `,"parameters":${parameters}`;
+  let separator = ',"outputs":[';
+  for (const output of response.outputs) {
+    text += `${separator}{"name":${JSON.stringify(output.name)},"datatype":"${output.datatype}","shape":[${output.shape.join(',')}]`;
+    if (isBinary(output.name, encoding)) {
+      tensors.push(output);
+      text += `,"parameters":{"binary_data_size":${output.data.byteLength}}}`;
+    } else {
+      text += `,"data":${json.encodeTensorData(output)}}`;
+    }
+    separator = ',';
+  }
+  return response.outputs.length === 0 ? `${text},"outputs":[]}` : `${text}]}`;
+}
+
+function isBinary(name: string, encoding: ResponseEncoding): boolean {
+  for (const output of encoding.outputs) if (output.name === name) return output.binary;
+  return encoding.binaryByDefault;
+}
+
+function onePiece(text: string, tensors: readonly Tensor[], sizeBytes: number): Buffer {
+  const body = Buffer.allocUnsafe(sizeBytes);
+  let offset = body.write(text);
+  for (const tensor of tensors) offset = binary.encodeTensorData(tensor, body, offset);
+  return body;
+}
+
+function pieces(text: string, tensors: readonly Tensor[]): Buffer[] {
+  const views = tensors.map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  return [Buffer.from(text), ...views];
 }
