@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { numberFromHalf } from '../../tensor/float16.ts';
+import { fromHalf } from '../../tensor/half.ts';
 import { typedView } from '../../tensor/tensor.ts';
 import { encodePixels } from './encode-pixels.ts';
 import { type ImageSpec, imageBytes } from './image-spec.ts';
@@ -25,7 +25,7 @@ function encode(changes: Partial<ImageSpec>, pixels = PIXELS): number[] {
   const bytes = encodePixels(pixels, spec);
   assert.equal(bytes.byteLength, imageBytes(spec));
   const view = typedView(spec.datatype, bytes) as Float32Array | Uint16Array;
-  return spec.datatype === 'FP16' ? Array.from(view, numberFromHalf) : Array.from(view);
+  return spec.datatype === 'FP16' ? Array.from(view, fromHalf) : Array.from(view);
 }
 
 describe('encodePixels', () => {

@@ -1,4 +1,4 @@
-import { halfFromNumber } from '../../tensor/float16.ts';
+import { toHalf } from '../../tensor/half.ts';
 import { bytesOf } from '../../tensor/tensor.ts';
 import { channelCount, type ImageSpec, type PixelDatatype } from './image-spec.ts';
 
@@ -52,7 +52,7 @@ function valueTable(datatype: PixelDatatype, mean: number, std: number): PixelAr
   const table = makeArray(datatype, 256);
   for (let pixel = 0; pixel < 256; pixel += 1) {
     const value = (pixel - mean) / std;
-    table[pixel] = datatype === 'FP16' ? halfFromNumber(value) : asInteger(datatype, value);
+    table[pixel] = datatype === 'FP16' ? toHalf(value) : asInteger(datatype, value);
   }
   return table;
 }

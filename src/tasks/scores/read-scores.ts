@@ -1,5 +1,5 @@
 import { SelvageError } from '../../lib/errors.ts';
-import { numberFromHalf } from '../../tensor/float16.ts';
+import { fromHalf } from '../../tensor/half.ts';
 import { type Tensor, typedView } from '../../tensor/tensor.ts';
 
 /** Datatypes that scores can have. */
@@ -32,6 +32,6 @@ export function readScores(model: string, outputs: readonly Tensor[], name: stri
 function numbersOf(tensor: Tensor): ArrayLike<number> {
   const view = typedView(tensor.datatype, tensor.data);
   return tensor.datatype === 'FP16'
-    ? Float64Array.from(view as Uint16Array, numberFromHalf)
+    ? Float64Array.from(view as Uint16Array, fromHalf)
     : (view as Float32Array | Float64Array);
 }

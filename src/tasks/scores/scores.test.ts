@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { withCode } from '../../../test/contract/task-contract.ts';
 import type { Datatype } from '../../tensor/datatype.ts';
-import { halfFromNumber } from '../../tensor/float16.ts';
+import { toHalf } from '../../tensor/half.ts';
 import { bytesOf, type Tensor } from '../../tensor/tensor.ts';
 import { misfitOf } from '../misfit.ts';
 import { fitScoresOutput } from './fit-scores-output.ts';
@@ -101,7 +101,7 @@ describe('readScores', () => {
 
   it('reads every floating-point datatype, at any offset', () => {
     assert.deepEqual(read(fp32(1, -2.5)), [1, -2.5]);
-    const half = bytesOf(Uint16Array.from([1, -2.5], halfFromNumber));
+    const half = bytesOf(Uint16Array.from([1, -2.5], toHalf));
     assert.deepEqual(read({ ...fp32(), datatype: 'FP16', data: half }), [1, -2.5]);
     assert.deepEqual(
       read({ ...fp32(), datatype: 'FP64', data: bytesOf(Float64Array.of(1, -2.5)) }),
