@@ -10,7 +10,7 @@ import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { JobRegistry, type JobStatus } from './lib/child/job-registry.ts';
 import { systemClock } from './lib/clock.ts';
-import { reasonOf, SelvageError, toSelvageError } from './lib/errors.ts';
+import { toSelvageError } from './lib/errors.ts';
 import type { RootLog } from './lib/log.ts';
 import { createNotifier, type Notifier, watchdogIntervalMs } from './lib/systemd.ts';
 import { packageVersion } from './lib/version.ts';

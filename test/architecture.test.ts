@@ -27,7 +27,7 @@ const LAYERS: ReadonlyArray<readonly [prefix: string, layer: number]> = [
   ['lib/', 0],
 ];
 
-/** The same folder below src, or both are the same single file's module group. */
+/** Packages that one file alone may import. */
 const ONLY_IN: Record<string, string> = {
   'onnxruntime-node': 'runtime/runner-main.ts',
 };
@@ -61,8 +61,9 @@ function layerOf(file: string): number {
   return found[1];
 }
 
+/** The first folder; a file directly in src belongs to the folder of its name (`agent.ts` to `agent/`). */
 function folderOf(file: string): string {
-  return file.includes('/') ? (file.split('/')[0] ?? '') : '';
+  return (file.split('/')[0] ?? '').replace(/\.ts$/, '');
 }
 
 describe('architecture', () => {

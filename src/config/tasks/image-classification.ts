@@ -71,7 +71,7 @@ export const imageClassificationSchema = z
   .superRefine((task, context) => {
     const channels = task.channels === 'gray' ? 1 : 3;
     for (const name of ['mean', 'std'] as const) {
-      const { length } = task[name];
+      const length = task[name]?.length ?? 1;
       if (length === 1 || length === channels) continue;
       const expected = channels === 1 ? '1 number' : `1 number or ${channels}`;
       const message = `expected ${expected} for channels "${task.channels}", received ${length}`;

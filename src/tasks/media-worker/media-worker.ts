@@ -46,7 +46,7 @@ interface Child {
  * for a while, and is started again when it is needed again.
  */
 export class MediaWorker implements MediaDecoder {
-  readonly #options: MediaWorkerOptions;
+  #options: MediaWorkerOptions;
   readonly #clock: Clock;
   readonly #waiting: MediaJob[] = [];
   #current: MediaJob | undefined;
@@ -62,6 +62,11 @@ export class MediaWorker implements MediaDecoder {
   constructor(options: MediaWorkerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Takes new limits for the inputs to come. */
+  configure(limits: Pick<MediaWorkerOptions, 'maxPixels' | 'timeoutMs' | 'idleMs'>): void {
+    this.#options = { ...this.#options, ...limits };
   }
 
   /** Process id of the child; undefined while there is none. */
