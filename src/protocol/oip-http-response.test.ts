@@ -75,7 +75,7 @@ describe('encodeInferResponse', () => {
     };
     assert.deepEqual(
       parsed.outputs.map(({ data }) => data),
-      [[null, null, -0, 1e-7, 1e21, 5e-324], [1, null], [false, true], ['"\u2028', '\ufffd'], []],
+      [[null, null, 0, 1e-7, 1e21, 5e-324], [1, null], [false, true], ['"\u2028', '\ufffd'], []],
     );
     assert.equal(parsed.outputs[0]?.name, 'f"\\\n');
   });

@@ -69,7 +69,7 @@ export function decodeTensorData(input: TensorSpec, data: unknown, exactData: ()
 
 /**
  * The elements of a tensor as the text of a flat JSON array. 64-bit integers keep every digit. JSON has no NaN and
- * no infinities: they become null. Bytes of BYTES elements that are not UTF-8 become U+FFFD.
+ * no infinities: they become null; -0 becomes 0. Bytes of BYTES elements that are not UTF-8 become U+FFFD.
  */
 export function encodeTensorData(tensor: Tensor): string {
   switch (tensor.datatype) {
@@ -80,12 +80,12 @@ export function encodeTensorData(tensor: Tensor): string {
         ),
       );
     case 'BOOL':
-      return arrayText(tensor.data, (value) => (value === 0 ? 'false' : 'true'));
+      return JSON.stringify(Array.from(tensor.data, (value) => value !== 0));
     case 'FP16':
-      return arrayText(typedView('FP16', tensor.data) as Uint16Array, (bits) => numberText(fromHalf(bits)));
+      return JSON.stringify(Array.from(typedView('FP16', tensor.data) as Uint16Array, fromHalf));
     case 'FP32':
     case 'FP64':
-      return arrayText(typedView(tensor.datatype, tensor.data) as Float64Array, numberText);
+      return JSON.stringify(Array.from(typedView(tensor.datatype, tensor.data) as Float64Array));
     default:
       return `[${typedView(tensor.datatype, tensor.data).join(',')}]`;
   }
@@ -202,20 +202,6 @@ function readFloat(value: unknown): number | undefined {
 
 function readDouble(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
-}
-
-/** Joins without an array of strings in between, which for a large output would cost several times its size. */
-function arrayText(values: ArrayLike<number>, textOf: (value: number) => string): string {
-  let text = '[';
-  for (let index = 0; index < values.length; index++) {
-    text += index === 0 ? textOf(values[index] as number) : `,${textOf(values[index] as number)}`;
-  }
-  return `${text}]`;
-}
-
-function numberText(value: number): string {
-  if (!Number.isFinite(value)) return 'null';
-  return Object.is(value, -0) ? '-0.0' : String(value);
 }
 
 function wrongElement(input: TensorSpec, index: number, expected: string, found: unknown): SelvageError {

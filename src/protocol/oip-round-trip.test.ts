@@ -57,16 +57,17 @@ function randomTensor(random: () => number, name: string, datatype: Datatype): T
   for (let index = 0; index < data.byteLength; index++) data[index] = Math.floor(random() * 256);
   if (datatype === 'BOOL')
     for (let index = 0; index < count; index++) data[index] = (data[index] as number) & 1;
-  makeFinite(datatype, data);
+  makePlain(datatype, data);
   return { name, datatype, shape, data };
 }
 
-/** JSON has no NaN and no infinities. */
-function makeFinite(datatype: Datatype, data: Uint8Array): void {
+/** JSON has no NaN and no infinities, and -0 is written 0. */
+function makePlain(datatype: Datatype, data: Uint8Array): void {
   if (datatype !== 'FP16' && datatype !== 'FP32' && datatype !== 'FP64') return;
   const values = typedView(datatype, data) as Float64Array | Uint16Array;
   values.forEach((value, index) => {
-    if (!Number.isFinite(datatype === 'FP16' ? fromHalf(value) : value)) values[index] = -0;
+    const number = datatype === 'FP16' ? fromHalf(value) : value;
+    if (!Number.isFinite(number) || number === 0) values[index] = 0;
   });
 }
 
