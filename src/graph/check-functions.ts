@@ -8,7 +8,7 @@ import { nodesWithin } from './walk.ts';
 export type FunctionTable = ReadonlyMap<string, FunctionProto>;
 
 /** What identifies the function that a node calls, or that a FunctionProto defines. */
-export function functionKey(domain: string, name: string, overload: string): string {
+function functionKey(domain: string, name: string, overload: string): string {
   return JSON.stringify([isDefaultDomain(domain) ? '' : domain, name, overload]);
 }
 
