@@ -40,7 +40,7 @@ export interface ValueSummary {
 }
 
 /** An operator and the number of nodes that use it. */
-export interface OperatorCount {
+interface OperatorCount {
   readonly operator: string;
   readonly count: number;
 }
