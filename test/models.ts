@@ -57,7 +57,7 @@ export function bigModel(sizeMiB: number): Uint8Array {
 
 /**
  * A model that runs as long as it is told: `iterations` INT64 [1] → `output` FP32 [64, 64], the identity matrix
- * multiplied by itself that many times (a few microseconds each; 2^40 never ends), so always the identity matrix.
+ * multiplied by itself that many times (about 4 µs each, so 2^40 take weeks), so always the identity matrix.
  */
 export function slowModel(): Uint8Array {
   const identity = new Float32Array(64 * 64);

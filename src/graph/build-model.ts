@@ -50,7 +50,7 @@ export interface ModelSpec extends GraphSpec {
 export type AttributeValue = Omit<MessageInitShape<typeof AttributeProtoSchema>, '$typeName' | 'name'>;
 
 /** `AttributeProto.AttributeType`. */
-export const ATTRIBUTE_TYPE = {
+const ATTRIBUTE_TYPE = {
   float: 1,
   int: 2,
   string: 3,
@@ -72,7 +72,7 @@ export function buildModel(spec: ModelSpec): ModelProto {
 }
 
 /** Builds a graph, for example the body of a Loop. */
-export function buildGraph(spec: GraphSpec): GraphProto {
+function buildGraph(spec: GraphSpec): GraphProto {
   return create(GraphProtoSchema, {
     name: spec.name ?? 'graph',
     input: spec.inputs.map(valueInfo),

@@ -8,7 +8,7 @@ import { nodesWithin } from './walk.ts';
 export type FunctionTable = ReadonlyMap<string, FunctionProto>;
 
 /** What identifies the function that a node calls, or that a FunctionProto defines. */
-export function functionKey(domain: string, name: string, overload: string): string {
+function functionKey(domain: string, name: string, overload: string): string {
   return JSON.stringify([isDefaultDomain(domain) ? '' : domain, name, overload]);
 }
 
@@ -62,9 +62,10 @@ export function checkNodeCount(model: ModelProto, table: FunctionTable, path: st
   };
   for (const fn of model.functions) countFunction(fn);
   const total = model.graph === undefined ? 0 : countIn(model.graph);
-  if (total <= MODEL_LIMITS.nodes) return;
-  const what = model.functions.length > 0 ? 'nodes once its functions are expanded' : 'nodes';
-  throw unsupported(path, `it has ${total} ${what}, more than ${MODEL_LIMITS.nodes}`);
+  if (total > MODEL_LIMITS.nodes) {
+    const expanded = model.functions.length > 0 ? ' once its functions are expanded' : '';
+    throw unsupported(path, `it has more than ${MODEL_LIMITS.nodes} nodes${expanded}`);
+  }
 }
 
 function recursive(path: string, fn: FunctionProto): SelvageError {

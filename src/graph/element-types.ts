@@ -1,7 +1,7 @@
 import { datatypeOfOnnx } from '../tensor/datatype.ts';
 
 /** The field of a TensorProto that holds elements which are not in `raw_data`. */
-export type TypedField = 'floatData' | 'int32Data' | 'stringData' | 'int64Data' | 'doubleData' | 'uint64Data';
+type TypedField = 'floatData' | 'int32Data' | 'stringData' | 'int64Data' | 'doubleData' | 'uint64Data';
 
 /** An ONNX element type: its size and how a TensorProto stores it. */
 export interface ElementType {

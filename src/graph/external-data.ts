@@ -6,7 +6,7 @@ import type { ModelProto, TensorProto } from './gen/onnx_pb.ts';
 import { allTensors } from './walk.ts';
 
 /** `TensorProto.DataLocation`. */
-export const DATA_LOCATION = { default: 0, external: 1 } as const;
+const DATA_LOCATION = { default: 0, external: 1 } as const;
 
 /** Where a tensor's elements lie: `lengthBytes` (undefined: to the end) from `offsetBytes` of the file `location`. */
 export interface ExternalReference {

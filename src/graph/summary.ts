@@ -40,7 +40,7 @@ export interface ValueSummary {
 }
 
 /** An operator and the number of nodes that use it. */
-export interface OperatorCount {
+interface OperatorCount {
   readonly operator: string;
   readonly count: number;
 }
@@ -69,7 +69,7 @@ export function summarize({ path, sizeBytes, model }: LoadedModel): ModelSummary
 }
 
 /** The inputs that a caller must give: up to IR version 3 a graph lists its initializers as inputs too. */
-export function callerInputs(graph: GraphProto): ValueInfoProto[] {
+function callerInputs(graph: GraphProto): ValueInfoProto[] {
   const given = new Set(graph.initializer.map((tensor) => tensor.name));
   for (const { values } of graph.sparseInitializer) given.add(values?.name ?? '');
   return graph.input.filter((input) => !given.has(input.name));

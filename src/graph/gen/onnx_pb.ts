@@ -5,7 +5,7 @@
 // One deviation, invisible in the bytes: enumerations are int32 here. An enum field and an int32 field have the same
 // encoding, numbers of a later ONNX version then stay what they are instead of becoming unknown fields, and the
 // generated TypeScript holds no `enum`, which `erasableSyntaxOnly` forbids. The numbers are named in element-types.ts
-// (TensorProto.data_type), attributes.ts (AttributeProto.type) and external-data.ts (TensorProto.data_location).
+// (TensorProto.data_type), build-model.ts (AttributeProto.type) and external-data.ts (TensorProto.data_location).
 //
 // scripts/generate-onnx.sh makes gen/onnx_pb.ts from this file.
 
