@@ -72,7 +72,8 @@ export const imageClassificationSchema = z
     const channels = task.channels === 'gray' ? 1 : 3;
     for (const name of ['mean', 'std'] as const) {
       const { length } = task[name];
-      if (length === 1 || length === channels) continue;
+      // An empty list is reported by its own bound.
+      if (length <= 1 || length === channels) continue;
       const expected = channels === 1 ? '1 number' : `1 number or ${channels}`;
       const message = `expected ${expected} for channels "${task.channels}", received ${length}`;
       context.addIssue({ code: 'custom', path: [name], message });
