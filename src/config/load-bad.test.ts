@@ -138,9 +138,13 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    name: 'as many means as no channels',
-    files: 'models:\n  a: { source: a, task: { type: image-classification, mean: [1, 2] } }\n',
-    message: 'selvage.yaml:2:61: models.a.task.mean: expected 1 number or 3 for channels "rgb", received 2',
+    name: 'means for channels that there are not',
+    files:
+      'models:\n  a: { source: a, task: { type: image-classification, mean: [1, 2] } }\n  b: { source: b, task: { type: image-classification, channels: gray, std: [1, 2, 3] } }\n',
+    message: [
+      'selvage.yaml:2:61: models.a.task.mean: expected 1 number or 3, received 2',
+      'selvage.yaml:3:76: models.b.task.std: expected 1 number for channels "gray", received 3',
+    ],
   },
   {
     name: 'cron expressions that never fire or are none',

@@ -68,7 +68,7 @@ function randomConfig(random: Random): Plain {
     task: {
       type: 'image-classification',
       ...sometimes(() => ({ size: random.pick([1, 28, [3, 8192]]) })),
-      ...sometimes(() => ({ labels: random.pick([text(), [text(), text()]]) })),
+      ...sometimes(() => ({ labels: random.pick<unknown>([text(), [text(), text()]]) })),
       ...sometimes(() => ({ channels: random.pick(['rgb', 'gray']), mean: [random.below(255) / 7] })),
       ...sometimes(() => ({ cropFraction: (random.below(100) + 1) / 100 })),
     },
