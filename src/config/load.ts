@@ -54,7 +54,7 @@ export async function loadWith<Schema extends z.ZodType>(
   options: LoadOptions,
 ): Promise<Loaded<z.output<Schema>>> {
   const { root, files, problems, complete } = await readSources(path);
-  if (!complete) throw invalidConfig(problems);
+  if (!complete || root === undefined) throw invalidConfig(problems);
 
   const env = options.env ?? process.env;
   const credentialsDir = options.credentialsDir ?? env['CREDENTIALS_DIRECTORY'];

@@ -1,5 +1,5 @@
 import { SelvageError } from '../lib/errors.ts';
-import type { Mark, SettingPath } from './source.ts';
+import type { Mark, SettingPath, SourceFile } from './source.ts';
 
 /** Problems that one error names; of more only the number is said. */
 const MAX_PROBLEMS = 20;
@@ -7,8 +7,8 @@ const MAX_KEY_LENGTH = 64;
 
 /** Something wrong with a configuration. */
 export interface Problem {
-  /** Where it stands; a text where it concerns a whole file. */
-  readonly at: Mark | string;
+  /** Where it stands; a file where it concerns all of it. */
+  readonly at: Mark | SourceFile;
   /** The setting; empty where it concerns the file or the whole configuration. */
   readonly path: SettingPath;
   /** What was expected and what was found. Holds no value of a secret. */
@@ -26,10 +26,7 @@ export function unresolvedSecrets(problems: readonly Problem[]): SelvageError {
 }
 
 function formatProblems(problems: readonly Problem[]): string {
-  const files = [...new Set(problems.map((problem) => fileOf(problem)))];
-  const lines = [...problems]
-    .sort((a, b) => files.indexOf(fileOf(a)) - files.indexOf(fileOf(b)) || compareMarks(a.at, b.at))
-    .map(formatProblem);
+  const lines = [...problems].sort(comparePlaces).map(formatProblem);
   const rest = lines.length - MAX_PROBLEMS;
   if (rest <= 0) return lines.join('\n');
   return [...lines.slice(0, MAX_PROBLEMS), `and ${rest} more ${rest === 1 ? 'problem' : 'problems'}`].join(
@@ -37,17 +34,19 @@ function formatProblems(problems: readonly Problem[]): string {
   );
 }
 
-function fileOf({ at }: Problem): string {
-  return typeof at === 'string' ? at : at.file.shown;
-}
-
-function compareMarks(a: Mark | string, b: Mark | string): number {
-  if (typeof a === 'string' || typeof b === 'string') return 0;
+function comparePlaces({ at: a }: Problem, { at: b }: Problem): number {
+  const byFile = fileOf(a).order - fileOf(b).order;
+  if (byFile !== 0 || !('line' in a && 'line' in b)) return byFile;
   return a.line - b.line || a.column - b.column;
 }
 
+function fileOf(at: Mark | SourceFile): SourceFile {
+  return 'file' in at ? at.file : at;
+}
+
 function formatProblem({ at, path, text }: Problem): string {
-  const place = typeof at === 'string' ? at : `${at.file.shown}:${at.line}:${at.column}`;
+  const { shown } = fileOf(at);
+  const place = 'line' in at ? `${shown}:${at.line}:${at.column}` : shown;
   const line = path.length === 0 ? `${place}: ${text}` : `${place}: ${formatPath(path)}: ${text}`;
   // A key or a file name may hold line breaks or terminal controls.
   return line.replace(/\p{Cc}/gu, '?');

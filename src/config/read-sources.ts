@@ -12,7 +12,8 @@ const MAX_FILES = 256;
 
 /** The files of a configuration, merged. */
 export interface Sources {
-  readonly root: SourceNode;
+  /** Undefined where not one file could be read. */
+  readonly root: SourceNode | undefined;
   /** Absolute paths, the main file first, then those of `conf.d` in the order they were merged. */
   readonly files: readonly string[];
   readonly problems: readonly Problem[];
@@ -29,22 +30,28 @@ export async function readSources(path: string): Promise<Sources> {
   const read = await readBounded(main, MAX_FILE_BYTES);
   if (!('bytes' in read) && read.missing) throw SelvageError.of('CONFIG_NOT_FOUND', { path });
 
-  const folder = await listFolder(join(dirname(main), 'conf.d'));
-  const problems: Problem[] = [];
-  if (folder.problem !== undefined) {
-    problems.push({ at: join(dirname(path), 'conf.d'), path: [], text: folder.problem });
-  }
-  const files = [main, ...folder.names.map((name) => join(dirname(main), 'conf.d', name))];
-  const shown = [path, ...folder.names.map((name) => join(dirname(path), 'conf.d', name))];
+  const folderPath = join(dirname(main), 'conf.d');
+  const folder = await listFolder(folderPath);
+  const files = [main, ...folder.names.map((name) => join(folderPath, name))];
+  const shownFolder = join(dirname(path), 'conf.d');
+  const sources = [path, ...folder.names.map((name) => join(shownFolder, name))].map(
+    (shown, order): SourceFile => ({ order, shown, directory: order === 0 ? dirname(main) : folderPath }),
+  );
 
-  let complete = folder.problem === undefined;
+  const problems: Problem[] = [];
+  let complete = true;
+  const leaveOut = (at: SourceFile, text: string): void => {
+    problems.push({ at, path: [], text });
+    complete = false;
+  };
+  if (folder.problem !== undefined) {
+    leaveOut({ order: 1, shown: shownFolder, directory: folderPath }, folder.problem);
+  }
   let root: SourceNode | undefined;
-  for (const [index, absolute] of files.entries()) {
-    const file: SourceFile = { shown: shown[index] ?? absolute, directory: dirname(absolute) };
-    const content = index === 0 ? read : await readBounded(absolute, MAX_FILE_BYTES);
+  for (const file of sources) {
+    const content = file.order === 0 ? read : await readBounded(files[file.order] ?? '', MAX_FILE_BYTES);
     if (!('bytes' in content)) {
-      problems.push({ at: file.shown, path: [], text: content.problem });
-      complete = false;
+      leaveOut(file, content.problem);
       continue;
     }
     const parsed = parseYaml(content.bytes, file);
@@ -52,17 +59,11 @@ export async function readSources(path: string): Promise<Sources> {
     complete &&= parsed.complete;
     root = root === undefined ? parsed.root : mergeSources(root, parsed.root);
     if (root.size > MAX_VALUES) {
-      problems.push({ at: file.shown, path: [], text: `expected at most ${MAX_VALUES} values in all files` });
-      complete = false;
+      leaveOut(file, `expected at most ${MAX_VALUES} values in all files`);
       break;
     }
   }
-  return { root: root ?? emptyRoot(path, main), files, problems, complete };
-}
-
-function emptyRoot(path: string, main: string): SourceNode {
-  const file: SourceFile = { shown: path, directory: dirname(main) };
-  return { kind: 'map', mark: { file, line: 1, column: 1 }, size: 1, entries: new Map() };
+  return { root, files, problems, complete };
 }
 
 async function listFolder(folder: string): Promise<{ names: string[]; problem?: string }> {

@@ -98,7 +98,8 @@ const TOO_MANY: Secret = { problem: `there are more than ${MAX_REFERENCES} refer
 
 /** The text that stands for `text` itself in a configuration. */
 export function escapeReferences(text: string): string {
-  return text.replaceAll('${', '$${');
+  // A function, because `$$` in a replacement text stands for one `$`.
+  return text.replaceAll('${', () => '$${');
 }
 
 /** Splits a string at its references; undefined where a `${` starts none. */

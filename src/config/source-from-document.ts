@@ -57,11 +57,10 @@ function convert(node: ParsedNode | null, path: SettingPath, fallback: Mark, int
     return into.anchors.get(node.source) ?? leaveOut(mark, path, missing, into);
   }
   const made = convertValue(node, path, mark, into);
-  if (made.size > MAX_VALUES) {
-    return leaveOut(mark, path, `expected at most ${MAX_VALUES} values with aliases written out`, into);
-  }
-  if (node.anchor !== undefined) into.anchors.set(node.anchor, made);
-  return made;
+  const tooMany = `expected at most ${MAX_VALUES} values with aliases written out`;
+  const kept = made.size > MAX_VALUES ? leaveOut(mark, path, tooMany, into) : made;
+  if (node.anchor !== undefined) into.anchors.set(node.anchor, kept);
+  return kept;
 }
 
 function convertValue(node: ParsedNode, path: SettingPath, mark: Mark, into: Conversion): SourceNode {

@@ -5,6 +5,8 @@
 
 /** A file that settings came from. */
 export interface SourceFile {
+  /** Its place among the files, in the order they are merged. */
+  readonly order: number;
   /** The path as messages show it. */
   readonly shown: string;
   /** Absolute path of its directory, which relative paths in it start from. */
