@@ -148,10 +148,7 @@ export class Exchange {
       response.writeHead(reply.status, headers);
       this.#end(reply.body);
     } catch (thrown) {
-      this.#context.log.error(
-        { err: thrown, requestId: this.requestId },
-        `answer not sent: ${reasonOf(thrown)}`,
-      );
+      this.#context.log.error({ err: thrown, requestId: this.requestId }, 'an answer could not be sent');
       this.#request.socket.destroy();
     }
   }
