@@ -131,7 +131,9 @@ export class Exchange {
       const { method, url } = this.#request;
       this.#context.log.error({ err: error, requestId: this.requestId, method, url }, 'a request failed');
     }
-    return errorReply(error);
+    if (error.code !== 'METHOD_NOT_ALLOWED') return errorReply(error);
+    const { path } = splitTarget(this.#request.url ?? '/');
+    return errorReply(error, ['Allow', this.#context.routes.allowed(path).join(', ')]);
   }
 
   #send(reply: Reply): void {
