@@ -11,6 +11,8 @@ export class Connection {
   readonly #controller = new AbortController();
   /** Whether a request was answered before all of it had arrived. */
   #answeredEarly = false;
+  /** Whether no further request can come, because the bytes that came are none. */
+  #broken = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -30,7 +32,7 @@ export class Connection {
   finished(exchange: Exchange, complete: boolean, draining: boolean): void {
     this.open.delete(exchange);
     this.#answeredEarly = !complete;
-    if (draining && this.open.size === 0) this.#socket.destroySoon();
+    if ((draining || this.#broken) && this.open.size === 0) this.#socket.destroySoon();
   }
 
   /** The socket is closed. */
@@ -41,8 +43,14 @@ export class Connection {
 
   /** The bytes that arrive are no request, or do not arrive in time: answers where that is still possible. */
   broken(error: SelvageError): void {
+    this.#broken = true;
     for (const exchange of this.open) if (exchange.failBody(error)) return;
-    if (this.open.size > 0 || this.#answeredEarly || !this.#socket.writable) {
+    if (this.open.size > 0) {
+      // The requests before these bytes get their answers; the last of them ends the connection.
+      this.#socket.pause();
+      return;
+    }
+    if (this.#answeredEarly || !this.#socket.writable) {
       this.#socket.destroy();
       return;
     }

@@ -131,7 +131,9 @@ export class Exchange {
       const { method, url } = this.#request;
       this.#context.log.error({ err: error, requestId: this.requestId, method, url }, 'a request failed');
     }
-    return errorReply(error);
+    if (error.code !== 'METHOD_NOT_ALLOWED') return errorReply(error);
+    const { path } = splitTarget(this.#request.url ?? '/');
+    return errorReply(error, ['Allow', this.#context.routes.allowed(path).join(', ')]);
   }
 
   #send(reply: Reply): void {
@@ -148,10 +150,7 @@ export class Exchange {
       response.writeHead(reply.status, headers);
       this.#end(reply.body);
     } catch (thrown) {
-      this.#context.log.error(
-        { err: thrown, requestId: this.requestId },
-        `answer not sent: ${reasonOf(thrown)}`,
-      );
+      this.#context.log.error({ err: thrown, requestId: this.requestId }, 'an answer could not be sent');
       this.#request.socket.destroy();
     }
   }

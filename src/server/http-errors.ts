@@ -8,9 +8,9 @@ export const ERROR_CODE_HEADER = 'selvage-error';
 const RETRY_AFTER_SECONDS = '1';
 
 /** An error as the protocol shows it: the status of the error table and `{"error": text}`. */
-export function errorReply(error: SelvageError): TextReply {
+export function errorReply(error: SelvageError, furtherHeaders: readonly string[] = []): TextReply {
   const status = error.httpStatus;
-  const headers = [ERROR_CODE_HEADER, error.code];
+  const headers = [ERROR_CODE_HEADER, error.code, ...furtherHeaders];
   if (status === 429 || status === 503) headers.push('Retry-After', RETRY_AFTER_SECONDS);
   return jsonReply(status, { error: error.message }, headers);
 }

@@ -65,7 +65,8 @@ export class RouteTable {
     return match;
   }
 
-  #allowed(path: string): string[] {
+  /** The methods `path` takes, empty where there is no such path. */
+  allowed(path: string): string[] {
     const segments = segmentsOf(path);
     const methods = this.#routes
       .filter((one) => fits(one.segments, segments))
@@ -78,7 +79,7 @@ export class RouteTable {
     const segments = segmentsOf(path);
     const found = this.#routes.find((one) => one.route.method === method && fits(one.segments, segments));
     if (found !== undefined) return { route: found.route, params: paramsOf(found.segments, segments) };
-    const allowed = this.#allowed(path);
+    const allowed = this.allowed(path);
     if (allowed.length === 0) throw notFound(method, path);
     throw SelvageError.of('METHOD_NOT_ALLOWED', { path: quoted(path), method, allowed: allowed.join(', ') });
   }
