@@ -69,13 +69,18 @@ export const imageClassificationSchema = z
       ),
   })
   .superRefine((task, context) => {
-    const channels = task.channels === 'gray' ? 1 : 3;
+    // Without `channels` the model decides; the task compares then.
+    const counts = task.channels === 'gray' ? [1] : [1, 3];
     for (const name of ['mean', 'std'] as const) {
-      const { length } = task[name];
-      if (length === 1 || length === channels) continue;
-      const expected = channels === 1 ? '1 number' : `1 number or ${channels}`;
-      const message = `expected ${expected} for channels "${task.channels}", received ${length}`;
-      context.addIssue({ code: 'custom', path: [name], message });
+      const length = task[name]?.length;
+      if (length === undefined || counts.includes(length)) continue;
+      const expected = counts.length === 1 ? '1 number' : '1 number or 3';
+      const where = task.channels === undefined ? '' : ` for channels "${task.channels}"`;
+      context.addIssue({
+        code: 'custom',
+        path: [name],
+        message: `expected ${expected}${where}, received ${length}`,
+      });
     }
   })
   .describe('An image in, the most probable classes out.');
