@@ -217,7 +217,7 @@ describe('image classification: real models', { skip: skipWithoutAssets }, () =>
       if (best?.label.slice(0, 9) === file.slice(0, 9)) right += 1;
     }
     await classifier.close();
-    // 87 % of all the photographs are recognized; with red and blue exchanged about half.
+    // 50 when this was written; 40 with red and blue exchanged.
     assert.ok(right >= 48, `${right} of ${files.length}`);
   });
 
