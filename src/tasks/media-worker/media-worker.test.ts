@@ -180,6 +180,21 @@ describe('MediaWorker', () => {
     await decodesAgain(worker);
   });
 
+  it('takes other bounds while it runs', async () => {
+    const limits = { maxPixels: 50_000_000, timeoutMs: 20_000, idleMs: 60_000 };
+    const worker = start(limits);
+    await decodesAgain(worker);
+    const pid = pidOf(worker);
+    worker.configure({ ...limits, maxPixels: 1000 });
+    await assert.rejects(
+      worker.decodeImage(small, SPEC, CALL),
+      withCode('MEDIA_UNREADABLE', 'limit of 1000'),
+    );
+    worker.configure({ ...limits, idleMs: 50 });
+    await ended(pid);
+    assert.equal(worker.pid, undefined);
+  });
+
   it('lets a caller go at once, without disturbing the others', async () => {
     const worker = start();
     const pid = await stopped(worker);

@@ -8,14 +8,18 @@ import type { DecodeCall, MediaDecoder } from '../task.ts';
 import { abortErrorOf, MediaJob } from './media-job.ts';
 import { type DecodeImage, KIND, type PlainError } from './messages.ts';
 
-/** Settings of the media worker: those of `media` in the configuration, and what the agent adds. */
-export interface MediaWorkerOptions {
+/** Bounds on decoding: `media` in the configuration. */
+export interface MediaLimits {
   /** Largest image that is decoded, in pixels. */
   readonly maxPixels: number;
   /** Time to decode one input, in milliseconds; past it the worker is killed. */
   readonly timeoutMs: number;
   /** Time after which an idle worker is ended, in milliseconds. */
   readonly idleMs: number;
+}
+
+/** What the media worker is made with. */
+export interface MediaWorkerOptions extends MediaLimits {
   /** Called per line the worker writes to standard error. */
   readonly onStderr?: ((line: string) => void) | undefined;
   readonly clock?: Clock | undefined;
@@ -48,6 +52,7 @@ interface Child {
 export class MediaWorker implements MediaDecoder {
   #options: MediaWorkerOptions;
   readonly #clock: Clock;
+  #limits: MediaLimits;
   readonly #waiting: MediaJob[] = [];
   #current: MediaJob | undefined;
   #child: Child | undefined;
@@ -61,6 +66,7 @@ export class MediaWorker implements MediaDecoder {
 
   constructor(options: MediaWorkerOptions) {
     this.#options = options;
+    this.#limits = options;
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -72,6 +78,12 @@ export class MediaWorker implements MediaDecoder {
   /** Process id of the child; undefined while there is none. */
   get pid(): number | undefined {
     return this.#child?.process.pid;
+  }
+
+  /** Takes other bounds: for the next input, and for the idle time from now. */
+  configure(limits: MediaLimits): void {
+    this.#limits = limits;
+    if (this.#current === undefined) this.#setTimer();
   }
 
   /** Tensor bytes of an image; throws what `Task.prepare` may throw. `encoded` must not change until then. */
@@ -122,7 +134,7 @@ export class MediaWorker implements MediaDecoder {
       const child = this.#child ?? this.#start();
       if (child === undefined) return;
       const { encoded, spec } = this.#current;
-      const { maxPixels } = this.#options;
+      const { maxPixels } = this.#limits;
       const header: DecodeImage = { spec, maxPixels, encodedBytes: encoded.byteLength };
       child.process.send(KIND.DECODE_IMAGE, Buffer.from(JSON.stringify(header)), [encoded]);
     }
@@ -134,7 +146,7 @@ export class MediaWorker implements MediaDecoder {
     this.#cancelTimer();
     const child = this.#child;
     if (child === undefined) return;
-    const { timeoutMs, idleMs } = this.#options;
+    const { timeoutMs, idleMs } = this.#limits;
     if (!child.ready) this.#cancelTimer = this.#clock.after(START_TIMEOUT_MS, () => this.#onStartTimeout());
     else if (this.#current !== undefined) {
       this.#cancelTimer = this.#clock.after(timeoutMs, () => this.#onTimeout());
@@ -207,7 +219,7 @@ export class MediaWorker implements MediaDecoder {
   }
 
   #onTimeout(): void {
-    const reason = `it was not decoded within ${this.#options.timeoutMs} ms (media.timeoutMs)`;
+    const reason = `it was not decoded within ${this.#limits.timeoutMs} ms (media.timeoutMs)`;
     this.#drop('took too long');
     this.#endCurrent(SelvageError.of('MEDIA_UNREADABLE', { kind: 'image', reason }));
   }
