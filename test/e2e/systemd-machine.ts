@@ -210,7 +210,9 @@ async function innerPid(outer: ChildProcess): Promise<number> {
 async function removeCgroup(cgroup: string): Promise<void> {
   for (let attempt = 0; attempt < 50; attempt += 1) {
     try {
-      const below = readdirSync(cgroup, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory());
+      const below = readdirSync(cgroup, { recursive: true, withFileTypes: true }).filter((entry) =>
+        entry.isDirectory(),
+      );
       const paths = below.map((entry) => join(entry.parentPath, entry.name));
       for (const path of [...paths.sort((one, other) => other.length - one.length), cgroup]) rmdirSync(path);
       return;
