@@ -39,6 +39,7 @@ export class Agent implements AgentControl {
   readonly #startedAt = Date.now();
   /** Undone in reverse order by `stop`. */
   readonly #undo: Array<() => unknown> = [];
+  readonly #end = new AbortController();
   #loaded: LoadedConfig;
   #reloading: Promise<ReloadReport> | undefined;
   #stopping: Promise<void> | undefined;
@@ -70,7 +71,8 @@ export class Agent implements AgentControl {
       media: this.#media,
       variants: (model, settings, signal) => catalogue.choose(model, settings, signal),
       onState: (model, state) => this.#metrics.modelReady.with({ model }).set(state === 'ready' ? 1 : 0),
-      onRestart: (model, reason) => this.#metrics.runnerRestarts.with({ model, reason: restartReason(reason) }).inc(),
+      onRestart: (model, reason) =>
+        this.#metrics.runnerRestarts.with({ model, reason: restartReason(reason) }).inc(),
       onCall: (record) => this.#observation.note(record, clock.now()),
     });
     this.#listeners = new Listeners({
@@ -94,12 +96,17 @@ export class Agent implements AgentControl {
     }
   }
 
-  /** Resolves when every model serves or is known not to. */
-  readonly settled = async (): Promise<void> => {
+  /** Resolves when every model serves or is known not to, or when the agent stops. */
+  async settled(): Promise<void> {
     while (!this.#serving.ready() && this.#stopping === undefined) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-  };
+  }
+
+  /** Resolves when the agent has stopped. */
+  readonly stopped: Promise<void> = new Promise((resolve) => {
+    this.#end.signal.addEventListener('abort', () => resolve());
+  });
 
   async load(model: string): Promise<void> {
     await this.#serving.find(model).load();
@@ -174,7 +181,10 @@ export class Agent implements AgentControl {
     await Promise.race([this.settled(), late]);
     if (this.#stopping !== undefined) return;
     notifier.ready(this.#summary());
-    this.#log.info({ models: this.#serving.models().length, rssBytes: process.memoryUsage.rss() }, 'agent ready');
+    this.#log.info(
+      { models: this.#serving.models().length, rssBytes: process.memoryUsage.rss() },
+      'agent ready',
+    );
     this.#undo.push(() => notifier.stopping('draining requests'), this.#feedWatchdog(notifier));
     this.#upkeep.begin(this.#loaded.config);
   }
@@ -244,6 +254,7 @@ export class Agent implements AgentControl {
       }
     }
     await this.#log.flush();
+    this.#end.abort();
   }
 
   #renderMetrics(): string {
@@ -270,4 +281,3 @@ function restartReason(reason: string): string {
   if (reason.startsWith('no answer')) return 'canary';
   return reason.startsWith('exit code') ? 'exit' : 'other';
 }
-

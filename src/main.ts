@@ -57,7 +57,8 @@ function render(thrown: unknown): number {
   const error = toSelvageError(thrown);
   if (process.argv.includes('--json')) process.stderr.write(`${JSON.stringify({ error })}\n`);
   else process.stderr.write(`selvage: ${error.message}\n  ${error.hint}\n`);
-  if (error.code === 'INTERNAL' && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+  if (error.code === 'INTERNAL' && error.cause instanceof Error)
+    process.stderr.write(`${error.cause.stack}\n`);
   return error.exitCode;
 }
 

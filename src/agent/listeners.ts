@@ -53,7 +53,11 @@ export class Listeners {
     const inherited = listenFds(process.env);
     const fd = inherited.get('http');
     if (fd === undefined) {
-      await this.#inference.listenUnix({ path: http.socket, mode: Number.parseInt(http.mode, 8), group: http.group });
+      await this.#inference.listenUnix({
+        path: http.socket,
+        mode: Number.parseInt(http.mode, 8),
+        group: http.group,
+      });
     } else await this.#inference.listenFd(fd);
     this.#addresses.push(fd === undefined ? `unix:${http.socket}` : `unix:${http.socket} (from systemd)`);
     await this.#admin.listenUnix({ path: admin.socket, mode: ADMIN_MODE });

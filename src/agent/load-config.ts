@@ -13,5 +13,7 @@ export async function loadConfigInChild(path: string): Promise<LoadedConfig> {
   const env = Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
-  return deepFreeze(await runJob<{ path: string }, LoadedConfig>(CONFIG_JOB, { path }, { env, timeoutMs: TIMEOUT_MS }));
+  return deepFreeze(
+    await runJob<{ path: string }, LoadedConfig>(CONFIG_JOB, { path }, { env, timeoutMs: TIMEOUT_MS }),
+  );
 }

@@ -10,7 +10,8 @@ export function openState(stateDir: string, log: Log): StateStore {
   try {
     return StateStore.open({
       stateDir,
-      onSetAside: (event) => log.error({ ...event }, 'the state was damaged; it was set aside and begun anew'),
+      onSetAside: (event) =>
+        log.error({ ...event }, 'the state was damaged; it was set aside and begun anew'),
     });
   } catch (thrown) {
     const error = toSelvageError(thrown);

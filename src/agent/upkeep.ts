@@ -61,7 +61,8 @@ export class Upkeep {
         metrics.requestLogFaults.with({}).inc(count);
         log.error({ err: error, count, dropped }, 'the request log cannot be written');
       },
-      onSetAside: (event) => log.error({ ...event }, 'the request log was damaged; it was set aside and begun anew'),
+      onSetAside: (event) =>
+        log.error({ ...event }, 'the request log was damaged; it was set aside and begun anew'),
     });
     return this.#requestLog;
   }
@@ -149,7 +150,9 @@ export class Upkeep {
         if (celsius !== undefined) metrics.temperature.with({ zone: type }).set(celsius);
       }
     }
-    await this.#attempt('remember the hardware', () => store.probes.record({ fingerprint, report, at: Date.now() }));
+    await this.#attempt('remember the hardware', () =>
+      store.probes.record({ fingerprint, report, at: Date.now() }),
+    );
     log.info({ fingerprint, board: boardName(report) }, 'hardware probed');
     return probed;
   }

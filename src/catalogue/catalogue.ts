@@ -70,23 +70,32 @@ export class Catalogue {
       if (known) latencies.set(variant.name, known.p50Ms);
     }
     if (latencies.size < variants.length) {
-      const measured = await jobs.run('measure', model, signal, (handle) => measureVariants(variants, handle, clock));
+      const measured = await jobs.run('measure', model, signal, (handle) =>
+        measureVariants(variants, handle, clock),
+      );
       for (const result of measured) {
         const variant = variants.find(({ name }) => name === result.name);
-        if (!result.ok) log.error({ model, variant: result.name, reason: result.reason }, 'variant does not run');
+        if (!result.ok)
+          log.error({ model, variant: result.name, reason: result.reason }, 'variant does not run');
         else {
           latencies.set(result.name, result.p50Ms);
           if (variant?.hash === undefined) continue;
           const { p50Ms, p95Ms, meanMs, iterations, rssBytes, loadMs } = result;
           const values = { p50Ms, p95Ms, meanMs, iterations, rssBytes, loadMs, measuredAt: clock.now() };
-          this.#remember(() => store.measurements.put({ ...this.#key(variant, variant.hash ?? '', hardware), ...values }));
+          this.#remember(() =>
+            store.measurements.put({ ...this.#key(variant, variant.hash ?? '', hardware), ...values }),
+          );
         }
       }
     }
     return this.#select(model, variants, latencies);
   }
 
-  #select(model: string, variants: readonly StoredVariant[], latencies: ReadonlyMap<string, number>): Candidate {
+  #select(
+    model: string,
+    variants: readonly StoredVariant[],
+    latencies: ReadonlyMap<string, number>,
+  ): Candidate {
     const { store, clock, log } = this.#context;
     const ranked = variants
       .flatMap((variant) => {
@@ -96,10 +105,15 @@ export class Catalogue {
       .sort((a, b) => a.p50Ms - b.p50Ms);
     const [best] = ranked;
     if (best === undefined) {
-      throw SelvageError.of('MODEL_UNSUPPORTED', { path: `model '${model}'`, problem: 'none of its variants runs' });
+      throw SelvageError.of('MODEL_UNSUPPORTED', {
+        path: `model '${model}'`,
+        problem: 'none of its variants runs',
+      });
     }
     const reason = ranked.map(({ variant, p50Ms }) => `${variant.name} ${p50Ms.toFixed(3)} ms`).join(', ');
-    this.#remember(() => store.selections.put({ model, variant: best.variant.name, reason, at: clock.now() }));
+    this.#remember(() =>
+      store.selections.put({ model, variant: best.variant.name, reason, at: clock.now() }),
+    );
     log.info({ model, variant: best.variant.name, reason }, 'fastest variant chosen');
     return best.variant;
   }

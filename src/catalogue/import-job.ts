@@ -4,8 +4,8 @@ import { externalFiles } from '../graph/external-data.ts';
 import { readModel } from '../graph/read-model.ts';
 import { summarize } from '../graph/summary.ts';
 import { serveJob } from '../lib/child/job.ts';
-import { importModelFile } from './model-files.ts';
 import type { ImportJobInput, ImportJobOutput } from './import-source.ts';
+import { importModelFile } from './model-files.ts';
 import { signatureOf } from './signature-of.ts';
 
 await serveJob<ImportJobInput, ImportJobOutput>(async ({ model, source, stateDir }, report) => {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
+import type { ModelSummary } from '../graph/summary.ts';
 import { runJob } from '../lib/child/job.ts';
 import type { JobRegistry } from '../lib/child/job-registry.ts';
 import type { Clock } from '../lib/clock.ts';
 import { SelvageError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { ModelSummary } from '../graph/summary.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { ModelSignature } from '../tensor/infer.ts';
 import type { ImportedModel } from './model-files.ts';
@@ -68,7 +68,14 @@ export async function importSource(
     );
     const { hash, path, sizeBytes, externalFiles, files } = imported;
     store.transaction(() => {
-      const row = { hash, sizeBytes, importedAt: checkedAt, signature, summary: { ...summary }, externalFiles };
+      const row = {
+        hash,
+        sizeBytes,
+        importedAt: checkedAt,
+        signature,
+        summary: { ...summary },
+        externalFiles,
+      };
       store.models.put(row);
       store.sources.remember({ path: source, hash, files, checkedAt });
     });
@@ -77,7 +84,10 @@ export async function importSource(
   } catch (error) {
     if (!(error instanceof SelvageError) || error.code !== 'STATE_UNAVAILABLE') throw error;
     // The file has been checked; what failed is the copy. Serving it from where it lies beats not serving it.
-    log.warn({ model, source, err: error }, 'the model is served from its source, since the store cannot take it');
+    log.warn(
+      { model, source, err: error },
+      'the model is served from its source, since the store cannot take it',
+    );
     return { hash: undefined, path: source };
   }
 }

@@ -4,34 +4,37 @@ import type { Agent } from '../agent.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { RootLog } from '../lib/log.ts';
 
-/**
- * Runs an agent until it is told to stop (SIGTERM, SIGINT); SIGHUP reloads its configuration. Rejects where it cannot
- * start. `onReady` is called when its models have settled.
- */
-export async function serve(
-  configPath: string,
-  options: { readonly onReady?: (agent: Agent, loaded: LoadedConfig) => void; readonly log?: RootLog } = {},
-): Promise<void> {
+/** Runs an agent on a configuration file, as `selvage serve` does. Rejects where it cannot start. */
+export async function serve(configPath: string): Promise<void> {
   // The configuration is read in a child; meanwhile this process loads the agent's own modules.
   const loading = loadConfigInChild(resolve(configPath));
   loading.catch(() => {}); // Awaited below.
-  const { Agent } = await import('../agent.ts');
+  const [{ createLog }, { stdoutIsJournal }] = await Promise.all([
+    import('../lib/log.ts'),
+    import('../lib/systemd.ts'),
+    import('../agent.ts'),
+  ]);
   const loaded = await loading;
-  const agent = await Agent.start(loaded, options.log ?? (await agentLog(loaded)));
-  const stopped = new Promise<void>((resolve) => {
-    const stop = (): void => void agent.stop().then(resolve);
-    process.once('SIGTERM', stop);
-    process.once('SIGINT', stop);
-  });
+  const { config, secrets } = loaded;
+  await runAgent(loaded, createLog({ ...config.log, secrets, journalPrefix: stdoutIsJournal(process.env) }));
+}
+
+/**
+ * Runs an agent until it stops: by itself or told to by SIGTERM or SIGINT; SIGHUP reloads its configuration.
+ * `onSettled` is called when its models serve or are known not to.
+ */
+export async function runAgent(
+  loaded: LoadedConfig,
+  log: RootLog,
+  onSettled: (agent: Agent) => Promise<void> = async () => {},
+): Promise<void> {
+  const { Agent } = await import('../agent.ts');
+  const agent = await Agent.start(loaded, log);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void agent.stop());
   process.on('SIGHUP', () => {
     agent.reload().catch(() => {}); // Logged by the agent; the configuration before stays in effect.
   });
-  if (options.onReady !== undefined) void agent.settled().then(() => options.onReady?.(agent, loaded));
-  await stopped;
-}
-
-async function agentLog({ config, secrets }: LoadedConfig): Promise<RootLog> {
-  const { createLog } = await import('../lib/log.ts');
-  const { stdoutIsJournal } = await import('../lib/systemd.ts');
-  return createLog({ ...config.log, secrets, journalPrefix: stdoutIsJournal(process.env) });
+  await agent.settled();
+  await onSettled(agent);
+  await agent.stopped;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SelvageError, toSelvageError, reasonOf } from '../lib/errors.ts';
+import { SelvageError, toSelvageError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { CallOptions } from '../serving/service.ts';
 import type { Connection } from './connection.ts';

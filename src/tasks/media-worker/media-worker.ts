@@ -50,7 +50,7 @@ interface Child {
  * for a while, and is started again when it is needed again.
  */
 export class MediaWorker implements MediaDecoder {
-  #options: MediaWorkerOptions;
+  readonly #options: MediaWorkerOptions;
   readonly #clock: Clock;
   #limits: MediaLimits;
   readonly #waiting: MediaJob[] = [];
@@ -68,11 +68,6 @@ export class MediaWorker implements MediaDecoder {
     this.#options = options;
     this.#limits = options;
     this.#clock = options.clock ?? systemClock;
-  }
-
-  /** Takes new limits for the inputs to come. */
-  configure(limits: Pick<MediaWorkerOptions, 'maxPixels' | 'timeoutMs' | 'idleMs'>): void {
-    this.#options = { ...this.#options, ...limits };
   }
 
   /** Process id of the child; undefined while there is none. */
