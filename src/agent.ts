@@ -1,4 +1,5 @@
 import { setInterval } from 'node:timers';
+import { writeCachedConfig } from './agent/config-cache.ts';
 import { Listeners } from './agent/listeners.ts';
 import { loadConfigInChild } from './agent/load-config.ts';
 import { Observation } from './agent/observation.ts';
@@ -187,6 +188,16 @@ export class Agent implements AgentControl {
     );
     this.#undo.push(() => notifier.stopping('draining requests'), this.#feedWatchdog(notifier));
     this.#upkeep.begin(this.#loaded.config);
+    await this.#keepConfig();
+  }
+
+  /** Keeps the configuration for a faster next start. */
+  async #keepConfig(): Promise<void> {
+    try {
+      await writeCachedConfig(this.#loaded);
+    } catch (error) {
+      this.#log.debug({ err: error }, 'the configuration could not be kept for the next start');
+    }
   }
 
   /** Feeds systemd's watchdog while every serving model answers a canary run; returns how to stop. */
@@ -240,6 +251,7 @@ export class Agent implements AgentControl {
       } else await this.#serving.find(name).reconfigure(model);
     });
     this.#serving.arrange(Object.keys(config.models));
+    await this.#keepConfig();
     await Promise.allSettled(steps); // A model that cannot load says so in its state and in the log.
     return { added, changed, removed, unchanged, needRestart };
   }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { readCachedConfig } from '../agent/config-cache.ts';
 import { loadConfigInChild } from '../agent/load-config.ts';
 import type { Agent } from '../agent.ts';
 import type { LoadedConfig } from '../config/load.ts';
@@ -6,8 +7,9 @@ import type { RootLog } from '../lib/log.ts';
 
 /** Runs an agent on a configuration file, as `selvage serve` does. Rejects where it cannot start. */
 export async function serve(configPath: string): Promise<void> {
-  // The configuration is read in a child; meanwhile this process loads the agent's own modules.
-  const loading = loadConfigInChild(resolve(configPath));
+  const path = resolve(configPath);
+  // A configuration that is new is read in a child; meanwhile this process loads the agent's own modules.
+  const loading = Promise.resolve(readCachedConfig(path) ?? loadConfigInChild(path));
   loading.catch(() => {}); // Awaited below.
   const [{ createLog }, { stdoutIsJournal }] = await Promise.all([
     import('../lib/log.ts'),
