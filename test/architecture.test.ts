@@ -30,6 +30,7 @@ const LAYERS: ReadonlyArray<readonly [prefix: string, layer: number]> = [
 /** Packages that one file alone may import. */
 const ONLY_IN: Record<string, string> = {
   'onnxruntime-node': 'runtime/runner-main.ts',
+  sharp: 'tasks/image/decode-image.ts',
 };
 
 const source = join(packageRoot, 'src');
@@ -98,7 +99,7 @@ describe('architecture', () => {
     for (const file of files) visit(file, []);
   });
 
-  it('loads the native runtime in the runner only', () => {
+  it('loads native libraries in child processes only', () => {
     for (const file of files) {
       for (const { target } of importsOf(file)) {
         const only = ONLY_IN[target];

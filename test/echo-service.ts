@@ -1,12 +1,7 @@
 import { once } from 'node:events';
 import { SelvageError } from '../src/lib/errors.ts';
-import type {
-  CallOptions,
-  InferenceService,
-  ModelStatus,
-  PredictInput,
-  PredictResponse,
-} from '../src/serving/service.ts';
+import type { CallOptions, InferenceService, ModelStatus, PredictResponse } from '../src/serving/service.ts';
+import type { PredictInput } from '../src/tasks/task.ts';
 import { checkRequest } from '../src/tensor/check-request.ts';
 import type { InferRequest, InferResponse, ModelSignature } from '../src/tensor/infer.ts';
 

@@ -1,7 +1,8 @@
 import { SelvageError } from '../lib/errors.ts';
 import { decodeInferRequest } from '../protocol/oip-http.ts';
 import { encodePredictResponse } from '../protocol/predict-json.ts';
-import type { InferenceService, PredictInput } from '../serving/service.ts';
+import type { InferenceService } from '../serving/service.ts';
+import type { PredictInput } from '../tasks/task.ts';
 import type { Exchange } from './exchange.ts';
 import { receiveTensors } from './infer-handler.ts';
 import type { BodyReceiver } from './receive-body.ts';

@@ -2,8 +2,6 @@ import type { JobStatus } from '../lib/child/job-registry.ts';
 import type { PredictInput, Prediction } from '../tasks/task.ts';
 import type { InferRequest, InferResponse, ModelSignature } from '../tensor/infer.ts';
 
-export type { PredictInput, Prediction };
-
 /**
  * What the servers need of the agent. `serving/` implements `InferenceService`, the composition root implements
  * `AgentControl`; the protocols know nothing else of the agent.

@@ -1,17 +1,11 @@
 import type { ModelConfig } from '../config/schema.ts';
 import { SelvageError, toSelvageError } from '../lib/errors.ts';
+import type { PredictInput } from '../tasks/task.ts';
 import type { InferRequest, InferResponse } from '../tensor/infer.ts';
 import type { Completed } from './dispatcher.ts';
 import { infer } from './infer.ts';
 import { ServedModel, type ServedModelContext } from './served-model.ts';
-import type {
-  CallOptions,
-  InferenceService,
-  ModelState,
-  ModelStatus,
-  PredictInput,
-  PredictResponse,
-} from './service.ts';
+import type { CallOptions, InferenceService, ModelState, ModelStatus, PredictResponse } from './service.ts';
 
 /** What is noted of every call, answered or not. */
 export interface CallRecord {

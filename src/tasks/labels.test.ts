@@ -44,8 +44,8 @@ describe('readLabels', () => {
     );
     const huge = join(directory, 'huge.txt');
     await writeFile(huge, 'a\n');
-    await truncate(huge, 5 * 1024 * 1024);
-    await fails(huge, 'over the limit of 4194304');
+    await truncate(huge, 1024 * 1024 + 1);
+    await fails(huge, 'over the limit of 1048576');
   });
 });
 

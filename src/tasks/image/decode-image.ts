@@ -57,6 +57,8 @@ export async function decodeImage(
     const pixels = await fitted(image.flatten({ background: BACKGROUND }).toColourspace('srgb'), spec)
       .raw({ depth: 'uchar' })
       .toBuffer();
+    if (pixels.length !== spec.width * spec.height * 3)
+      throw new RangeError(`${pixels.length} bytes of pixels`);
     return encodePixels(pixels, spec);
   } catch (error) {
     if (error instanceof SelvageError) throw error;
