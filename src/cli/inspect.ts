@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { printable } from '../graph/describe.ts';
 import type { ModelSummary, ValueSummary } from '../graph/summary.ts';
+import { formatBytes } from './format-bytes.ts';
 import { formatTable, printJson, printLines } from './output.ts';
 
 /** Adds `selvage inspect FILE.onnx`: what is in a model file, after the checks that an import makes. */
@@ -75,11 +76,4 @@ function formatShape(dims: ValueSummary['dims']): string {
   if (dims === undefined) return 'any';
   if (dims.length === 0) return 'scalar';
   return dims.map((dim) => (typeof dim === 'string' ? printable(dim) : (dim ?? '?'))).join(' × ');
-}
-
-function formatBytes(sizeBytes: number): string {
-  if (sizeBytes < 2 ** 10) return `${sizeBytes} bytes`;
-  return sizeBytes < 2 ** 20
-    ? `${(sizeBytes / 2 ** 10).toFixed(1)} KiB`
-    : `${(sizeBytes / 2 ** 20).toFixed(1)} MiB`;
 }

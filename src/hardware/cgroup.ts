@@ -25,7 +25,7 @@ export async function readCgroupLimits(files: RootFiles): Promise<CgroupLimits |
 }
 
 /** `/proc/self/cgroup` as controller → path; the unified hierarchy has the empty name. */
-export function parseCgroupPaths(text: string): Map<string, string> {
+function parseCgroupPaths(text: string): Map<string, string> {
   const paths = new Map<string, string>();
   for (const line of text.split('\n')) {
     const match = /^\d+:([^:]*):(\/.*)$/.exec(line);

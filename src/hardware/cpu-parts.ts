@@ -60,7 +60,7 @@ export function armCore(partId: string): string | undefined {
 }
 
 /** Every feature with the names the kernel gives it in /proc/cpuinfo (Arm `Features`, x86 `flags`). */
-export const CPU_FEATURES: ReadonlyArray<readonly [feature: CpuFeature, ...kernelNames: string[]]> = [
+const CPU_FEATURES: ReadonlyArray<readonly [feature: CpuFeature, ...kernelNames: string[]]> = [
   ['neon', 'asimd', 'neon'],
   ['fp16', 'asimdhp'],
   ['dotprod', 'asimddp'],

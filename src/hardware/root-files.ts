@@ -6,7 +6,7 @@ import { cleanText, parseCpuList, parseInteger } from './kernel-values.ts';
 import { dataOf, failed, found, none, type Outcome } from './outcome.ts';
 
 /** Room of a file system, in bytes; `freeBytes` is what a process without privileges can use. */
-export interface Space {
+interface Space {
   readonly sizeBytes: number;
   readonly freeBytes: number;
 }
@@ -26,7 +26,7 @@ export interface RootFiles {
 }
 
 /** Most names taken from one directory. */
-export const MAX_ENTRIES = 4096;
+const MAX_ENTRIES = 4096;
 
 /** Bytes read from a file where the caller names no other limit: more than any single-value file holds. */
 const DEFAULT_LIMIT_BYTES = 64 * 1024;
