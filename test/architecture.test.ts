@@ -6,7 +6,7 @@ import { packageRoot } from '../src/lib/paths.ts';
 
 /** Layer by the longest matching prefix below `src/`; the table of docs/architecture.md. */
 const LAYERS: ReadonlyArray<readonly [prefix: string, layer: number]> = [
-  ['main.ts', 8],
+  ['main.ts', 9],
   ['cli/', 8],
   ['agent.ts', 7],
   ['agent/', 7],

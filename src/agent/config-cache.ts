@@ -25,9 +25,7 @@ const DEFAULT_STATE_DIR = '/var/lib/selvage';
 export function readCachedConfig(path: string): LoadedConfig | undefined {
   try {
     const texts = readSources(path);
-    const cached = JSON.parse(
-      readFileSync(join(guessStateDir(texts), FILE_NAME), 'utf8'),
-    ) as CachedConfig;
+    const cached = JSON.parse(readFileSync(join(guessStateDir(texts), FILE_NAME), 'utf8')) as CachedConfig;
     return cached.key === keyOf(texts) ? deepFreeze(cached.loaded) : undefined;
   } catch {
     return undefined;
@@ -53,7 +51,9 @@ function readSources(path: string): Map<string, string> {
 }
 
 function keyOf(texts: ReadonlyMap<string, string>): string {
-  return createHash('sha256').update(JSON.stringify([packageVersion, [...texts]])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([packageVersion, [...texts]]))
+    .digest('hex');
 }
 
 /** Where the cache may lie. A wrong guess finds no cache, or one whose key does not fit. */

@@ -236,7 +236,8 @@ async function faultOf(action: () => Promise<unknown>): Promise<string | undefin
 
 async function answer(frame: Frame, channel: SyncChannel, model: LoadedModel | undefined): Promise<void> {
   if (frame.kind === KIND.DESCRIBE) {
-    const providers = listSupportedBackends().map(({ name }) => name);
+    // The others are listed wherever they could be, also where their provider library is not installed.
+    const providers = listSupportedBackends().flatMap(({ name, bundled }) => (bundled ? [name] : []));
     channel.writeJson(KIND.DESCRIBED, frame.slot, {
       version: ortEnv.versions.node ?? ortEnv.versions.common,
       providers,

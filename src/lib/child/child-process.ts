@@ -64,7 +64,9 @@ export class ChildProcess {
     if (this.#socket.destroyed) return;
     const dataBytes = paddedLength(data);
     const slot = this.#memory?.acquire() ?? 0;
-    const shared = isShared(slot, dataBytes) && this.#share(slot, data);
+    const memory = this.#memory;
+    const shared =
+      memory !== undefined && isShared(slot, dataBytes) && writeArea(memory.fd, slot, 'question', data);
     const inline = shared ? 0 : dataBytes;
     if (inline <= COPY_LIMIT_BYTES) {
       const frame = encodeHead({ kind, slot, dataBytes, shared }, header, inline);
@@ -117,17 +119,6 @@ export class ChildProcess {
       this.#end(options, this.#killReason ?? (signal === null ? `exit code ${code}` : `signal ${signal}`));
     });
     if (this.#process.stderr !== null) forEachLine(this.#process.stderr, options.onStderr ?? (() => {}));
-  }
-
-  /** Writes data into a slot; false where tmpfs has no room, so that the data takes the socket. */
-  #share(slot: number, data: readonly Uint8Array[]): boolean {
-    if (this.#memory === undefined) return false;
-    try {
-      writeArea(this.#memory.fd, slot, 'question', data);
-      return true;
-    } catch {
-      return false;
-    }
   }
 
   #readShared(slot: number, dataBytes: number): Buffer {

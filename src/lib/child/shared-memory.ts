@@ -61,15 +61,28 @@ export function isShared(slot: number, dataBytes: number): boolean {
   return slot !== 0 && dataBytes >= SHARE_FROM_BYTES && dataBytes <= AREA_BYTES;
 }
 
-/** Writes the parts of a frame's data into a slot, each at a multiple of 8. Throws ENOSPC when tmpfs is full. */
-export function writeArea(fd: number, slot: number, direction: Direction, data: readonly Uint8Array[]): void {
+/**
+ * Writes the parts of a frame's data into a slot, each at a multiple of 8. False where tmpfs has no room for them:
+ * the data then takes the socket.
+ */
+export function writeArea(
+  fd: number,
+  slot: number,
+  direction: Direction,
+  data: readonly Uint8Array[],
+): boolean {
   let position = areaOffset(slot, direction);
-  for (const part of data) {
-    let written = 0;
-    while (written < part.byteLength) {
-      written += writeSync(fd, part, written, part.byteLength - written, position + written);
+  try {
+    for (const part of data) {
+      let written = 0;
+      while (written < part.byteLength) {
+        written += writeSync(fd, part, written, part.byteLength - written, position + written);
+      }
+      position += align8(part.byteLength);
     }
-    position += align8(part.byteLength);
+    return true;
+  } catch {
+    return false;
   }
 }
 

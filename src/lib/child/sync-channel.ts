@@ -43,8 +43,7 @@ export class SyncChannel {
   /** Writes an answer; `slot` is the question's. Waits until the agent has taken it; throws EPIPE when it is gone. */
   write(kind: number, slot: number, header: Uint8Array, data: readonly Uint8Array[] = []): void {
     const dataBytes = paddedLength(data);
-    const shared = isShared(slot, dataBytes);
-    if (shared) writeArea(this.#sharedFd, slot, 'answer', data);
+    const shared = isShared(slot, dataBytes) && writeArea(this.#sharedFd, slot, 'answer', data);
     const head = encodeHead({ kind, slot, dataBytes, shared }, header);
     let parts: Uint8Array[] = shared ? [head] : [head, ...data.flatMap(padded)];
     while (parts.length > 0) parts = dropBytes(parts, writevSync(this.#fd, parts));
