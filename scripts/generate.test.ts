@@ -32,7 +32,7 @@ describe('generated files', () => {
 
   it('hold every error', () => {
     const page = readFileSync(join(packageRoot, 'docs/errors.md'), 'utf8');
-    const codes = [...page.matchAll(/^\| `([A-Z_]+)` \|/gm)].map((match) => match[1]);
+    const codes = [...page.matchAll(/^\| `([A-Z_]+)` +\|/gm)].map((match) => match[1]);
     assert.deepEqual(codes, Object.keys(ERROR_TABLE));
   });
 
@@ -43,7 +43,7 @@ describe('generated files', () => {
     assert.ok(names.length > 40, `only ${names.length} settings`);
     for (const name of names) {
       assert.ok(
-        new RegExp(`^\\| \`${name}\` \\||^### \`[^\`]*\\b${name}\\b`, 'm').test(page),
+        new RegExp(`^\\| \`${name}\` +\\||^### \`[^\`]*\\b${name}\\b`, 'm').test(page),
         `${name} is missing`,
       );
     }
