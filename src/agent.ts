@@ -250,6 +250,11 @@ export class Agent implements AgentControl {
         if (model.load) await served.load();
       } else await this.#serving.find(name).reconfigure(model);
     });
+    // A file may have been replaced where the settings are the same.
+    for (const name of unchanged) {
+      const served = this.#serving.find(name);
+      if (served.state !== 'unloaded') steps.push(served.load());
+    }
     this.#serving.arrange(Object.keys(config.models));
     await this.#keepConfig();
     await Promise.allSettled(steps); // A model that cannot load says so in its state and in the log.

@@ -89,7 +89,7 @@ export class Upkeep {
   async #begin(config: Config): Promise<void> {
     if (this.#abort.signal.aborted) return;
     await this.#attempt('clean up', () => removeTemporaryFiles(config.stateDir));
-    await this.#attempt('keep a reserve on the disk', async () => this.#context.store.reserve?.ensure());
+    await this.#attempt('keep a reserve on the disk', () => this.#context.store.reserve?.ensure());
     await this.#attempt('probe the hardware', () => this.hardware());
     await this.#schedule(config);
   }
@@ -109,11 +109,15 @@ export class Upkeep {
   }
 
   async #retain(): Promise<void> {
-    const { store, log } = this.#context;
-    const requests = await this.#requestLog?.applyRetention();
-    const removed = await this.#removeUnused();
-    await store.reserve?.ensure();
-    log.info({ ...requests, removedModels: removed.length }, 'retention applied');
+    await this.#attempt('trim the request log', async () => {
+      const report = await this.#requestLog?.applyRetention();
+      if (report !== undefined) this.#context.log.info({ ...report }, 'request log trimmed');
+    });
+    await this.#attempt('remove unused models', async () => {
+      const removed = await this.#removeUnused();
+      if (removed.length > 0) this.#context.log.info({ removed }, 'unused models removed');
+    });
+    await this.#attempt('keep a reserve on the disk', () => this.#context.store.reserve?.ensure());
   }
 
   /** Removes models from the store that no source of the configuration holds any more. */

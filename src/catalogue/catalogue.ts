@@ -17,8 +17,8 @@ export interface CatalogueContext extends ImportContext {
   readonly hardware: () => Promise<string>;
 }
 
-/** A variant with its content in the store. */
-interface StoredVariant extends Candidate {
+/** A variant with its content in the store, or where it lies when the store cannot take it (`hash` undefined). */
+export interface StoredVariant extends Candidate {
   readonly hash: string | undefined;
 }
 
@@ -35,7 +35,7 @@ export class Catalogue {
    * median latency measured on this machine. A variant that cannot be used is left out as long as another can.
    * Throws why no variant can be used.
    */
-  async choose(model: string, config: ModelConfig, signal: AbortSignal): Promise<Candidate> {
+  async choose(model: string, config: ModelConfig, signal: AbortSignal): Promise<StoredVariant> {
     const variants = await this.#import(model, config, signal);
     const [first] = variants;
     if (first === undefined) throw SelvageError.of('MODEL_NOT_READY', { model, reason: 'it has no variant' });
@@ -61,7 +61,11 @@ export class Catalogue {
     return stored;
   }
 
-  async #fastest(model: string, variants: readonly StoredVariant[], signal: AbortSignal): Promise<Candidate> {
+  async #fastest(
+    model: string,
+    variants: readonly StoredVariant[],
+    signal: AbortSignal,
+  ): Promise<StoredVariant> {
     const { store, jobs, clock, log } = this.#context;
     const hardware = await this.#context.hardware();
     const latencies = new Map<string, number>();

@@ -26,6 +26,8 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
 /** A file that can serve a model, with how it runs. */
 export interface ServableVariant {
   readonly name: string;
+  /** Hash of its content; undefined where it is served from where it lies and may change. */
+  readonly hash: string | undefined;
   readonly path: string;
   readonly threads: number;
 }
@@ -54,6 +56,8 @@ export interface Serving {
   readonly variant: ServableVariant;
   readonly info: RunnerInfo;
   readonly task: Task | undefined;
+  /** The settings it was started with. */
+  readonly config: ModelConfig;
   readonly since: number;
 }
 
@@ -101,7 +105,10 @@ export class ServedModel {
     throw SelvageError.of('MODEL_NOT_READY', { model: this.name, reason: this.#reason });
   }
 
-  /** Imports, loads and warms up; resolves when the model is ready and rejects with why it is not. */
+  /**
+   * Imports, loads and warms up; resolves when the model is ready and rejects with why it is not. Where it serves
+   * already, its files and settings are looked at again, and only what changed is loaded anew.
+   */
   async load(): Promise<void> {
     const turn = this.#takeTurn();
     this.#backoff.reset();
@@ -176,6 +183,7 @@ export class ServedModel {
   async #start(turn: AbortSignal): Promise<Serving> {
     const variant = await this.#context.variants(this.name, this.#config, turn);
     if (turn.aborted) throw SelvageError.of('CANCELLED', {});
+    if (this.#serving !== undefined && this.#isSame(this.#serving, variant)) return this.#serving;
     if (this.#serving === undefined) this.#enter('loading', `variant ${variant.name} is being loaded`);
     const runner = new Runner({
       onStderr: (line) =>
@@ -207,13 +215,20 @@ export class ServedModel {
       }
       const { task: config } = this.#config;
       const task = config && (await createTask(config, info.signature, { model: this.name, media }));
-      return { runner, variant, info, task, since: clock.monotonic() };
+      return { runner, variant, info, task, config: this.#config, since: clock.monotonic() };
     } finally {
       cancel();
     }
   }
 
+  #isSame({ config, variant }: Serving, other: ServableVariant): boolean {
+    const { name, hash, threads } = variant;
+    const sameFile = hash !== undefined && hash === other.hash;
+    return config === this.#config && sameFile && name === other.name && threads === other.threads;
+  }
+
   #serve(next: Serving): void {
+    if (next === this.#serving) return;
     const { runner, variant, info } = next;
     if (runner.ended)
       throw SelvageError.of('MODEL_NOT_READY', { model: this.name, reason: 'its runner ended' });
