@@ -17,7 +17,7 @@ export class StateLock {
     this.#pidFile = pidFile;
   }
 
-  /** Takes the lock, or throws STATE_UNAVAILABLE naming the process that has it. */
+  /** Takes the lock; throws STATE_IN_USE naming the process that has it, or STATE_UNAVAILABLE. */
   static acquire(stateDir: string): StateLock {
     const path = join(stateDir, 'lock.db');
     const pidFile = join(stateDir, 'agent.pid');
@@ -73,6 +73,6 @@ function heldBy(stateDir: string, pidFile: string): SelvageError {
   } catch {
     // The holder could not write it, or has not yet.
   }
-  const problem = `another agent${/^\d+$/.test(pid) ? ` (process ${pid})` : ''} is using this state directory`;
-  return SelvageError.of('STATE_UNAVAILABLE', { path: stateDir, problem });
+  const holder = /^\d+$/.test(pid) ? `another agent (process ${pid})` : 'another agent';
+  return SelvageError.of('STATE_IN_USE', { path: stateDir, holder });
 }
