@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
@@ -46,6 +47,7 @@ function programPath(name: string): string {
 
 function follow(child: ChildProcessByStdio<null, Readable, null>): RunningProgram {
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const ended = once(child, 'exit');
   return {
     pid: child.pid ?? 0,
     nextLine: async () => {
@@ -58,6 +60,7 @@ function follow(child: ChildProcessByStdio<null, Readable, null>): RunningProgra
       const rest: string[] = [];
       for (let next = await lines.next(); next.done !== true; next = await lines.next())
         rest.push(next.value);
+      await ended;
       return rest;
     },
   };

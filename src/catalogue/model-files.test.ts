@@ -226,8 +226,9 @@ describe('importModelFile', () => {
     assert.equal(await program.nextLine(), 'half-way');
     await program.kill();
     assert.match(readdirSync(models).join(), /^\.tmp-\d+-\w+$/);
+    mkdirSync(join(models, `.tmp-${process.pid}-running`));
     assert.equal(await removeTemporaryFiles(stateDir), 1);
-    assert.deepEqual(readdirSync(models), []);
+    assert.deepEqual(readdirSync(models), [`.tmp-${process.pid}-running`]);
     assert.ok((await importModelFile(request)).copied);
   });
 
