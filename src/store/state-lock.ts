@@ -21,18 +21,13 @@ export class StateLock {
   static acquire(stateDir: string): StateLock {
     const path = join(stateDir, 'lock.db');
     const pidFile = join(stateDir, 'agent.pid');
-    let database: Database;
     try {
-      database = beginExclusive(path);
+      const database = beginExclusive(path);
+      notePid(pidFile);
+      return new StateLock(database, pidFile);
     } catch (thrown) {
-      if (isBusy(thrown)) throw heldBy(stateDir, pidFile);
-      if (!isCorruption(thrown)) throw stateUnavailable(path, thrown);
-      // Nobody holds it (that would have been BUSY), so its content, which must be empty, can be put right.
-      truncateSync(path);
-      database = beginExclusive(path);
+      throw isBusy(thrown) ? heldBy(stateDir, pidFile) : stateUnavailable(path, thrown);
     }
-    notePid(pidFile);
-    return new StateLock(database, pidFile);
   }
 
   /** Gives the lock back. */
@@ -44,6 +39,17 @@ export class StateLock {
 }
 
 function beginExclusive(path: string): Database {
+  try {
+    return tryExclusive(path);
+  } catch (thrown) {
+    if (!isCorruption(thrown)) throw thrown;
+    // Nobody holds it (that would have been BUSY), so its content, which must be empty, can be put right.
+    truncateSync(path);
+    return tryExclusive(path);
+  }
+}
+
+function tryExclusive(path: string): Database {
   const database = new BetterSqlite3(path, { timeout: 0 });
   try {
     // Nothing is ever written, so no journal file is wanted either.
