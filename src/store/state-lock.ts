@@ -33,7 +33,7 @@ export class StateLock {
   /** Gives the lock back. */
   release(): void {
     if (!this.#database.open) return;
-    rmSync(this.#pidFile, { force: true });
+    removePid(this.#pidFile);
     this.#database.close();
   }
 }
@@ -62,13 +62,21 @@ function tryExclusive(path: string): Database {
   }
 }
 
-/** The number is only for the message to whoever comes second, so a full disk may keep it from being written. */
+/** The number is only for the message to whoever comes second: the lock holds without it. */
 function notePid(pidFile: string): void {
+  removePid(pidFile);
   try {
-    rmSync(pidFile, { force: true });
     writeFileSync(pidFile, `${process.pid}\n`);
   } catch {
-    // The lock holds without it.
+    // A full disk.
+  }
+}
+
+function removePid(pidFile: string): void {
+  try {
+    rmSync(pidFile, { force: true });
+  } catch {
+    // A file system that has become read-only.
   }
 }
 
