@@ -132,7 +132,7 @@ async function copyIn(
   const models = modelsDirectory(request.stateDir);
   let temporary: string | undefined;
   try {
-    await mkdir(models, { recursive: true, mode: 0o750 });
+    await ensureDirectory(models);
     await ensureSpace(request, files);
     temporary = await mkdtemp(join(models, `${TEMPORARY_PREFIX}${process.pid}-`));
     for (const file of files) {
@@ -148,6 +148,13 @@ async function copyIn(
   } finally {
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+/** Not `recursive`: Node then reports ENOENT for a read-only file system. */
+async function ensureDirectory(path: string): Promise<void> {
+  await mkdir(path, { mode: 0o750 }).catch((thrown: unknown) => {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+  });
 }
 
 async function ensureSpace({ model, stateDir }: ImportRequest, files: readonly HashedFile[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { SelvageError } from '../lib/errors.ts';
+import { errnoOf, SelvageError } from '../lib/errors.ts';
 import type { ExternalFile } from '../store/models.ts';
 import { stateUnavailable } from '../store/sqlite-fault.ts';
 import { hashContent, modelHash } from './model-hash.ts';
@@ -31,11 +31,13 @@ export interface RemovalOptions {
 export type Verification = { readonly ok: true } | { readonly ok: false; readonly problem: string };
 
 /**
- * Removes what imports that were cut off have left and returns how many; for the agent's start, before it starts
- * jobs. Throws STATE_UNAVAILABLE.
+ * Removes what imports have left whose process is gone, and returns how many; for the agent's start. (What stays
+ * because another process has the number by now is removed by `removeUnusedModels` a day later.) Throws
+ * STATE_UNAVAILABLE.
  */
 export async function removeTemporaryFiles(stateDir: string): Promise<number> {
-  const left = (await storedNames(stateDir)).filter((name) => name.startsWith(TEMPORARY_PREFIX));
+  const names = await storedNames(stateDir);
+  const left = names.filter((name) => name.startsWith(TEMPORARY_PREFIX) && !isBeingWritten(name));
   for (const name of left) await removeTree(join(modelsDirectory(stateDir), name));
   return left.length;
 }
@@ -106,6 +108,17 @@ async function filesBelow(directory: string): Promise<string[]> {
     if (!(await stat(path)).isDirectory()) files.push(path);
   }
   return files;
+}
+
+/** Whether the process that made a temporary directory (`.tmp-<pid>-…`) is alive. */
+function isBeingWritten(name: string): boolean {
+  const pid = Number(name.slice(TEMPORARY_PREFIX.length).split('-')[0]);
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (thrown) {
+    return errnoOf(thrown) === 'EPERM';
+  }
 }
 
 async function storedNames(stateDir: string): Promise<string[]> {

@@ -60,6 +60,7 @@ export const ERROR_TABLE = {
   SOCKET_IN_USE: def(503, 'UNAVAILABLE', 73, '{path}: another process is listening there', 'Stop the other agent, or change the socket path.'),
   SOCKET_PATH: def(503, 'UNAVAILABLE', 73, '{path}: {problem}', 'Choose a path in an existing, writable directory, at most 107 bytes long.'),
   STATE_UNAVAILABLE: def(503, 'UNAVAILABLE', 74, '{path}: {problem}', 'Make the state directory writable and leave room on the disk.'),
+  STATE_IN_USE: def(503, 'UNAVAILABLE', 73, '{path}: {holder} is using this state directory', 'Stop the other agent, or give this one a stateDir of its own.'),
   AGENT_UNREACHABLE: def(503, 'UNAVAILABLE', 69, 'no agent answers at {path}: {reason}', 'Start it with `selvage serve`, or name its socket with --socket.'),
   JOB_NOT_FOUND: def(404, 'NOT_FOUND', 66, "no job '{job}' is running", '`selvage jobs` lists them.'),
   NOT_ROOT: def(403, 'PERMISSION_DENIED', 77, '{action} needs root', 'Run it again with sudo.'),

@@ -1,4 +1,4 @@
-import { systemClock } from './clock.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { reasonOf, SelvageError } from './errors.ts';
 
 /** Longest wait until the wall clock is looked at again, so that a jump of it is noticed. */
@@ -18,6 +18,8 @@ export interface RecurringTask {
 export interface ScheduleOptions {
   /** Told what a task threw; the task runs again at its next time. */
   readonly onError: (name: string, thrown: unknown) => void;
+  /** Keeps the waiting time; what a cron expression means is read off `Date`. */
+  readonly clock?: Clock | undefined;
 }
 
 /** Tells when an expression matches next after the present wall time. */
@@ -34,10 +36,10 @@ type NextRun = () => [soonest: number, second: number];
  */
 export async function startSchedule(
   tasks: readonly RecurringTask[],
-  { onError }: ScheduleOptions,
+  options: ScheduleOptions,
 ): Promise<() => void> {
   const planned = await Promise.all(tasks.map(async (task) => ({ task, next: await nextRunOf(task) })));
-  const stops = planned.map(({ task, next }) => repeat(task, next, onError));
+  const stops = planned.map(({ task, next }) => repeat(task, next, options));
   return () => {
     for (const stop of stops) stop();
   };
@@ -46,15 +48,15 @@ export async function startSchedule(
 function repeat(
   { name, task }: RecurringTask,
   next: NextRun,
-  onError: ScheduleOptions['onError'],
+  { onError, clock = systemClock }: ScheduleOptions,
 ): () => void {
   let cancel = (): void => undefined;
   let stopped = false;
-  let seen = systemClock.now();
+  let seen = clock.now();
   let [due] = next();
 
   const wake = async (): Promise<void> => {
-    const now = systemClock.now();
+    const now = clock.now();
     if (now < seen - SET_BACK_MS) [due] = next();
     if (now >= due) {
       await Promise.resolve()
@@ -62,13 +64,13 @@ function repeat(
         .catch((thrown: unknown) => onError(name, thrown));
       due = following(due, next());
     }
-    seen = systemClock.now();
+    seen = clock.now();
     wait();
   };
   const wait = (): void => {
     if (stopped) return;
-    const delayMs = Math.max(0, Math.min(due - systemClock.now(), LOOK_AGAIN_MS));
-    cancel = systemClock.after(delayMs, () => void wake());
+    const delayMs = Math.max(0, Math.min(due - clock.now(), LOOK_AGAIN_MS));
+    cancel = clock.after(delayMs, () => void wake());
   };
   wait();
   return () => {

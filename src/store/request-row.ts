@@ -19,7 +19,7 @@ export interface RequestRow {
 
 const MAX_TEXT = 128;
 
-/** The row as the table takes it: whole numbers, and texts that a client chose cut to 128 characters. */
+/** The row as the table takes it: whole numbers (0 for what is none), and names cut to 128 characters. */
 export function storableRow(row: RequestRow): RequestRow {
   return {
     at: whole(row.at),
@@ -36,5 +36,6 @@ export function storableRow(row: RequestRow): RequestRow {
 }
 
 function whole(value: number): number {
-  return Number.isFinite(value) ? Math.round(value) : 0;
+  const rounded = Math.round(value);
+  return Number.isSafeInteger(rounded) ? rounded : 0;
 }

@@ -50,10 +50,13 @@ export class SourcesTable {
     return stored === undefined ? undefined : fromStored(stored);
   }
 
-  /** The hash of the model that the source still holds: undefined where a file of it changed or is unknown. */
+  /**
+   * The hash of the model that the source still holds: undefined where it is unknown, where a file of it changed, and
+   * where a file had changed less than 2 s before it was read, since a further change could then not be seen.
+   */
   async unchangedHash(path: string): Promise<string | undefined> {
     const row = this.find(path);
-    if (row === undefined) return undefined;
+    if (row === undefined || row.files.length === 0 || isRacy(row)) return undefined;
     for (const recorded of row.files) {
       const present = await fileIdentity(recorded.path);
       if (present === undefined || identityKey(present) !== identityKey(recorded)) return undefined;
@@ -61,18 +64,9 @@ export class SourcesTable {
     return row.hash;
   }
 
-  /**
-   * Remembers a source; its model must be in the models table. Returns false, and forgets what was known, where a
-   * file changed less than 2 s before it was read: a further change could then not be seen.
-   */
-  remember(row: SourceRow): boolean {
-    const racy = row.files.some((file) => changedAtMs(file) > row.checkedAt - RACY_MS);
-    if (racy || row.files.length === 0) {
-      this.forget(row.path);
-      return false;
-    }
+  /** Remembers a source; its model must be in the models table. */
+  remember(row: SourceRow): void {
     this.#run(() => this.#put.run({ ...row, files: JSON.stringify(row.files) }));
-    return true;
   }
 
   /** Forgets a source. */
@@ -84,6 +78,10 @@ export class SourcesTable {
   list(): SourceRow[] {
     return this.#run(() => this.#list.all()).map(fromStored);
   }
+}
+
+function isRacy({ files, checkedAt }: SourceRow): boolean {
+  return files.some((file) => changedAtMs(file) > checkedAt - RACY_MS);
 }
 
 function fromStored(stored: StoredSource): SourceRow {

@@ -17,33 +17,39 @@ export class StateLock {
     this.#pidFile = pidFile;
   }
 
-  /** Takes the lock, or throws STATE_UNAVAILABLE naming the process that has it. */
+  /** Takes the lock; throws STATE_IN_USE naming the process that has it, or STATE_UNAVAILABLE. */
   static acquire(stateDir: string): StateLock {
     const path = join(stateDir, 'lock.db');
     const pidFile = join(stateDir, 'agent.pid');
-    let database: Database;
     try {
-      database = beginExclusive(path);
+      const database = beginExclusive(path);
+      notePid(pidFile);
+      return new StateLock(database, pidFile);
     } catch (thrown) {
-      if (isBusy(thrown)) throw heldBy(stateDir, pidFile);
-      if (!isCorruption(thrown)) throw stateUnavailable(path, thrown);
-      // Nobody holds it (that would have been BUSY), so its content, which must be empty, can be put right.
-      truncateSync(path);
-      database = beginExclusive(path);
+      throw isBusy(thrown) ? heldBy(stateDir, pidFile) : stateUnavailable(path, thrown);
     }
-    notePid(pidFile);
-    return new StateLock(database, pidFile);
   }
 
   /** Gives the lock back. */
   release(): void {
     if (!this.#database.open) return;
-    rmSync(this.#pidFile, { force: true });
+    removePid(this.#pidFile);
     this.#database.close();
   }
 }
 
 function beginExclusive(path: string): Database {
+  try {
+    return tryExclusive(path);
+  } catch (thrown) {
+    if (!isCorruption(thrown)) throw thrown;
+    // Nobody holds it (that would have been BUSY), so its content, which must be empty, can be put right.
+    truncateSync(path);
+    return tryExclusive(path);
+  }
+}
+
+function tryExclusive(path: string): Database {
   const database = new BetterSqlite3(path, { timeout: 0 });
   try {
     // Nothing is ever written, so no journal file is wanted either.
@@ -56,13 +62,21 @@ function beginExclusive(path: string): Database {
   }
 }
 
-/** The number is only for the message to whoever comes second, so a full disk may keep it from being written. */
+/** The number is only for the message to whoever comes second: the lock holds without it. */
 function notePid(pidFile: string): void {
+  removePid(pidFile);
   try {
-    rmSync(pidFile, { force: true });
     writeFileSync(pidFile, `${process.pid}\n`);
   } catch {
-    // The lock holds without it.
+    // A full disk.
+  }
+}
+
+function removePid(pidFile: string): void {
+  try {
+    rmSync(pidFile, { force: true });
+  } catch {
+    // A file system that has become read-only.
   }
 }
 
@@ -73,6 +87,6 @@ function heldBy(stateDir: string, pidFile: string): SelvageError {
   } catch {
     // The holder could not write it, or has not yet.
   }
-  const problem = `another agent${/^\d+$/.test(pid) ? ` (process ${pid})` : ''} is using this state directory`;
-  return SelvageError.of('STATE_UNAVAILABLE', { path: stateDir, problem });
+  const holder = /^\d+$/.test(pid) ? `another agent (process ${pid})` : 'another agent';
+  return SelvageError.of('STATE_IN_USE', { path: stateDir, holder });
 }

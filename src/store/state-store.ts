@@ -57,7 +57,7 @@ export class StateStore {
 
   /**
    * Opens the state for the agent: creates the directory, takes the lock on it (one agent a directory) and brings
-   * the schema up to date. Throws STATE_UNAVAILABLE.
+   * the schema up to date. Throws STATE_UNAVAILABLE, and STATE_IN_USE where another agent has it.
    */
   static open({ stateDir, onSetAside }: StateStoreOptions): StateStore {
     prepareStateDirectory(stateDir);
