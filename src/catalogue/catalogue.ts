@@ -99,7 +99,7 @@ export class Catalogue {
     model: string,
     variants: readonly StoredVariant[],
     latencies: ReadonlyMap<string, number>,
-  ): Candidate {
+  ): StoredVariant {
     const { store, clock, log } = this.#context;
     const ranked = variants
       .flatMap((variant) => {
