@@ -1,3 +1,4 @@
+import { type Logger as Pino, pino } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 import { reasonOf } from './errors.ts';
 import { type LineDestination, LineWriter } from './line-writer.ts';
@@ -78,8 +79,9 @@ export interface LogOptions {
 }
 
 /**
- * Makes the log of this process: JSON lines in the form of pino (`level`, `time`, `msg`, `err`), with the level as a
- * word and the time in ISO 8601 (UTC). Lines are written off the main loop; see `LineWriter` for its bounds.
+ * Makes the log of this process: JSON lines of pino, with the level as a word and the time in ISO 8601 (UTC). What
+ * pino does not do is added here: secrets are hidden wherever they appear, repeats are counted instead of written, and
+ * lines are written off the main loop within bounds (see `LineWriter`).
  */
 export function createLog(options: LogOptions): RootLog {
   return new BoundLog(new LogCore(options), {});
@@ -101,6 +103,8 @@ class LogCore {
   readonly #redactor = new Redactor();
   readonly #repeats: Repeats<RepeatedLine> | undefined;
   readonly #journalPrefix: boolean;
+  readonly #pino: Pino;
+  #prefix = '';
   #rank: number;
   #suppressed = 0;
 
@@ -108,6 +112,16 @@ class LogCore {
     this.#destination = options.destination ?? new LineWriter(1);
     this.#clock = options.clock ?? systemClock;
     this.#journalPrefix = options.journalPrefix ?? false;
+    this.#pino = pino(
+      {
+        level: 'trace', // What is written is decided in `log`, for repeats are counted there too.
+        base: null,
+        serializers: { err: (plain) => plain }, // Made plain, without secrets, by the redactor.
+        formatters: { level: (label) => ({ level: label }) },
+        timestamp: () => `,"time":"${new Date(this.#clock.now()).toISOString()}"`,
+      },
+      { write: (line) => this.#destination.write(this.#prefix + line) },
+    );
     this.#rank = RANK[options.level];
     this.#redactor.setSecrets(options.secrets ?? []);
     if (options.repeatWindowMs > 0) {
@@ -160,14 +174,9 @@ class LogCore {
 
   #write(severity: LogSeverity, fields: LogFields, message: string): void {
     const stacks = this.#rank <= RANK.debug;
-    const head = {
-      level: severity,
-      time: new Date(this.#clock.now()).toISOString(),
-      msg: this.#redactor.text(message),
-    };
-    // Twice: the first puts these names in front, the last keeps fields of the same name from replacing them.
-    const json = JSON.stringify({ ...head, ...this.#redactor.fields(fields, { stacks }), ...head });
-    this.#destination.write(`${this.#journalPrefix ? JOURNAL_PREFIX[severity] : ''}${json}\n`);
+    const { level, time, msg, ...free } = this.#redactor.fields(fields, { stacks });
+    this.#prefix = this.#journalPrefix ? JOURNAL_PREFIX[severity] : '';
+    this.#pino[severity](free, this.#redactor.text(message));
   }
 }
 
