@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -264,6 +266,32 @@ describe('the service under systemd', { skip: whyNoSystemd() ?? false }, () => {
     await machine.run('systemctl', 'restart', 'selvage.service');
     await ready();
   }
+
+  it('finishes what is under way before it stops', async () => {
+    await ready();
+    const body = JSON.stringify({ inputs: [] });
+    const socket = connect(machine.path(SOCKET));
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk;
+    });
+    socket.write(
+      `POST /v2/models/clothes/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n{`,
+    );
+    await sleep(200);
+    const stopped = machine.run('systemctl', 'stop', 'selvage.service');
+    await sleep(500);
+    assert.equal(await machine.property('selvage.service', 'ActiveState'), 'deactivating');
+    socket.write(body.slice(1));
+    await once(socket, 'close');
+    assert.match(
+      answer,
+      /^HTTP\/1\.1 400 .*INPUT_MISSING|^HTTP\/1\.1 400 .*needs input/s,
+      'the model looked at it',
+    );
+    await stopped;
+    assert.equal(await machine.property('selvage.service', 'Result'), 'success');
+  });
 
   it('is killed by the watchdog when it hangs, and comes back', async () => {
     await restartWith('watchdog', 'WatchdogSec=2');
