@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { configJsonSchema } from '../src/config/json-schema.ts';
-import { renderMetricsDocs } from '../src/metrics.ts';
 import { configurationPage } from './pages/configuration.ts';
 import { errorsPage } from './pages/errors.ts';
+import { metricsPage } from './pages/metrics.ts';
 
 /** A file made from what the code says. */
 export interface GeneratedFile {
@@ -17,7 +17,7 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: 'config/selvage.schema.json', render: () => `${JSON.stringify(configJsonSchema(), null, 2)}\n` },
   { path: 'docs/configuration.md', render: configurationPage },
   { path: 'docs/errors.md', render: errorsPage },
-  { path: 'docs/metrics.md', render: renderMetricsDocs },
+  { path: 'docs/metrics.md', render: metricsPage },
 ];
 
 /** Writes those files below `root` that are not current, and returns their paths. */

@@ -8,11 +8,11 @@ const LOOP_DELAY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /**
- * Every metric of Selvage, once. `docs/metrics.md` is generated from this table. Names follow Prometheus
+ * Every metric of Selvage, once, by the name it has in the code. `docs/metrics.md` is generated from this table. Names follow Prometheus
  * (base units, `_total` for counters); label `code` is `ok` or a code of the error table.
  */
 // biome-ignore format: one line a metric
-const METRIC_TABLE = {
+export const METRIC_TABLE = {
   // Requests
   requests: counter('selvage_requests_total', 'Requests for an inference that were answered, failures included.', ['model', 'protocol', 'code']),
   requestDuration: histogram('selvage_request_duration_seconds', 'Time from the whole request read to the answer made.', ['model'], LATENCY_SECONDS),
@@ -108,43 +108,6 @@ function openFds(): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The reference page of the metrics, in Markdown. */
-export function renderMetricsDocs(): string {
-  const rows = Object.values(METRIC_TABLE).map(({ type, name, help, labels }) => {
-    const shownLabels = labels.map((label) => `\`${label}\``).join(', ');
-    return `| \`${name}\` | ${type} | ${shownLabels} | ${help} |`;
-  });
-  const buckets = Object.values(METRIC_TABLE).flatMap((entry) =>
-    'buckets' in entry ? [`- \`${entry.name}\`: ${entry.buckets.join(', ')}`] : [],
-  );
-  return [
-    '# Metrics',
-    '',
-    '<!-- Generated from src/metrics.ts by `npm run generate`; do not edit. -->',
-    '',
-    '`GET /metrics` on the inference socket answers in the text format of Prometheus (version 0.0.4):',
-    '',
-    '```sh',
-    'curl --unix-socket /run/selvage/selvage.sock http://localhost/metrics',
-    '```',
-    '',
-    'Durations are in seconds, sizes in bytes. Counters start at 0 with the agent. `code` and `result` are `ok` or a',
-    'code of [errors.md](errors.md). A metric has at most 1,000 series; what comes beyond is counted under labels',
-    '`other`. A metric that has no series yet is left out.',
-    '',
-    '| name | type | labels | meaning |',
-    '| --- | --- | --- | --- |',
-    ...rows,
-    '',
-    '## Buckets of the histograms',
-    '',
-    'Upper bounds, in the unit of the metric; `+Inf` follows.',
-    '',
-    ...buckets,
-    '',
-  ].join('\n');
 }
 
 function counter<const Name extends string = never>(name: string, help: string, labels: readonly Name[]) {

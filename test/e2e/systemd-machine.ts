@@ -82,6 +82,7 @@ export class SystemdMachine {
         INSTALLED,
       },
     });
+    process.once('exit', () => outer.kill('SIGKILL'));
     let errors = '';
     outer.stderr?.on('data', (chunk) => {
       errors += chunk;
@@ -92,6 +93,8 @@ export class SystemdMachine {
       return machine;
     } catch (thrown) {
       outer.kill('SIGKILL');
+      await removeCgroup(cgroup);
+      rmSync(directory, { recursive: true });
       throw new Error(`the machine did not start: ${errors}`, { cause: thrown });
     }
   }
@@ -157,6 +160,9 @@ mkdir upper work root
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=upper,workdir=work" root
 cd root
 mount -t proc proc proc -o nosuid,nodev,noexec
+# The settings of the kernel are not for the machine to change.
+mount --bind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys
 mount -t sysfs sysfs sys -o ro,nosuid,nodev,noexec
 mount -t cgroup2 cgroup2 sys/fs/cgroup -o nosuid,nodev,noexec
 mount -t tmpfs tmpfs dev -o mode=755,nosuid

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -178,22 +180,6 @@ describe('the service under systemd', { skip: whyNoSystemd() ?? false }, () => {
     ]);
   });
 
-  it('logs JSON lines to the journal, with their priority', async () => {
-    const output = await machine.run('journalctl', '-u', 'selvage', '-o', 'json', '--no-pager', '_COMM=node');
-    const entries = output.split('\n').map((line) => JSON.parse(line) as Record<string, string>);
-    const lines = entries.map((entry) => ({
-      entry,
-      line: JSON.parse(entry['MESSAGE'] ?? '') as Record<string, unknown>,
-    }));
-    assert.ok(lines.length > 0);
-    const priorities: Record<string, string> = { error: '3', warn: '4', info: '6' };
-    for (const { entry, line } of lines) {
-      assert.equal(entry['PRIORITY'], priorities[String(line['level'])], entry['MESSAGE']);
-      assert.equal(entry['SYSLOG_IDENTIFIER'], 'selvage');
-    }
-    assert.ok(lines.some(({ line }) => line['msg'] === 'agent ready'));
-  });
-
   it('takes a changed configuration on reload, and none that is wrong', async () => {
     const agent = await mainPid();
     configure(['clothes', 'shoes']);
@@ -219,6 +205,26 @@ describe('the service under systemd', { skip: whyNoSystemd() ?? false }, () => {
       () => ask('/v2/models/shoes'),
       (answer) => answer.status === 404,
     );
+  });
+
+  it('logs JSON lines to the journal, with their priority', async () => {
+    const output = await machine.run('journalctl', '-u', 'selvage', '-o', 'json', '--no-pager', '_COMM=node');
+    const entries = output.split('\n').map((line) => JSON.parse(line) as Record<string, string>);
+    const lines = entries.map((entry) => ({
+      entry,
+      line: JSON.parse(entry['MESSAGE'] ?? '') as Record<string, unknown>,
+    }));
+    assert.ok(lines.length > 0);
+    const priorities: Record<string, string> = { error: '3', warn: '4', info: '6' };
+    for (const { entry, line } of lines) {
+      assert.equal(entry['PRIORITY'], priorities[String(line['level'])], entry['MESSAGE']);
+      assert.equal(entry['SYSLOG_IDENTIFIER'], 'selvage');
+    }
+    for (const level of ['info', 'error'])
+      assert.ok(
+        lines.some(({ line }) => line['level'] === level),
+        level,
+      );
   });
 
   it('comes back after it is killed; clients that connect meanwhile wait', async () => {
@@ -250,14 +256,45 @@ describe('the service under systemd', { skip: whyNoSystemd() ?? false }, () => {
     assert.equal(await machine.property('selvage.service', 'ExecMainStatus'), '0');
     assert.equal(await machine.property('selvage.socket', 'ActiveState'), 'active');
     assert.equal((await ask('/v2/health/live')).status, 200);
-    assert.equal(await machine.property('selvage.service', 'ActiveState'), 'active');
+    const state = () => machine.property('selvage.service', 'ActiveState');
+    await until('the start', state, (value) => value === 'active');
   });
 
-  it('is killed by the watchdog when it hangs, and comes back', async () => {
-    write('/etc/systemd/system/selvage.service.d/watchdog.conf', '[Service]\nWatchdogSec=2\n');
+  async function restartWith(name: string, lines: string): Promise<void> {
+    write(`/etc/systemd/system/selvage.service.d/${name}.conf`, `[Service]\n${lines}\n`);
     await machine.run('systemctl', 'daemon-reload');
     await machine.run('systemctl', 'restart', 'selvage.service');
     await ready();
+  }
+
+  it('finishes what is under way before it stops', async () => {
+    await ready();
+    const body = JSON.stringify({ inputs: [] });
+    const socket = connect(machine.path(SOCKET));
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk;
+    });
+    socket.write(
+      `POST /v2/models/clothes/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n{`,
+    );
+    await sleep(200);
+    const stopped = machine.run('systemctl', 'stop', 'selvage.service');
+    await sleep(500);
+    assert.equal(await machine.property('selvage.service', 'ActiveState'), 'deactivating');
+    socket.write(body.slice(1));
+    await once(socket, 'close');
+    assert.match(
+      answer,
+      /^HTTP\/1\.1 400 .*INPUT_MISSING|^HTTP\/1\.1 400 .*needs input/s,
+      'the model looked at it',
+    );
+    await stopped;
+    assert.equal(await machine.property('selvage.service', 'Result'), 'success');
+  });
+
+  it('is killed by the watchdog when it hangs, and comes back', async () => {
+    await restartWith('watchdog', 'WatchdogSec=2');
     const agent = await mainPid();
     await sleep(3000);
     assert.equal(await mainPid(), agent, 'the watchdog is fed');
@@ -269,6 +306,8 @@ describe('the service under systemd', { skip: whyNoSystemd() ?? false }, () => {
   });
 
   it('replaces a runner that hangs, and stays itself', async () => {
+    // Long enough for a canary to be given up (5 s).
+    await restartWith('watchdog', 'WatchdogSec=16');
     const agent = await mainPid();
     const [runner = 0] = await runners();
     await kill('STOP', runner);
@@ -284,22 +323,38 @@ describe('the service under systemd', { skip: whyNoSystemd() ?? false }, () => {
     await sleep(3000);
     assert.equal(await machine.property('selvage.socket', 'ActiveState'), 'active');
     assert.equal(await machine.property('selvage.service', 'ExecMainStatus'), '78');
+    const warnings = await machine.run(
+      'journalctl',
+      '-u',
+      'selvage',
+      '-p',
+      'warning',
+      '-o',
+      'cat',
+      '--no-pager',
+    );
+    assert.match(
+      warnings,
+      /^selvage: .*modles: unknown setting/m,
+      'shown although no log was up to give it a priority',
+    );
     configure(['clothes']);
     await ready();
     await Promise.all(clients);
   });
 
   it('reads credentials that only the service manager can', async () => {
-    write('/etc/selvage/credentials/level', 'debug\n');
+    const announced = async () => {
+      const journal = await machine.run('journalctl', '-u', 'selvage', '-o', 'cat', '--no-pager');
+      return journal.match(/"msg":"agent ready"/g)?.length;
+    };
+    const before_ = await announced();
+    write('/etc/selvage/credentials/level', 'silent\n');
     await machine.run('chmod', '0400', '/etc/selvage/credentials/level');
-    write(
-      '/etc/systemd/system/selvage.service.d/credentials.conf',
-      '[Service]\nLoadCredential=level:/etc/selvage/credentials/level\n',
-    );
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration
     configure(['clothes'], 'log: { level: "${credential:level}" }\n');
-    await machine.run('systemctl', 'daemon-reload');
-    await machine.run('systemctl', 'restart', 'selvage.service');
-    await ready();
+    await restartWith('credentials', 'LoadCredential=level:/etc/selvage/credentials/level');
+    assert.equal(await announced(), before_, 'the level of the credential holds');
   });
 
   it('is uninstalled without its configuration, state and the changes to its unit', async () => {
