@@ -69,11 +69,12 @@ export class Agent implements AgentControl {
     this.#serving = new Serving({
       clock,
       log,
-      media: this.#media,
+      media: this.#observation.observed(this.#media, clock),
       variants: (model, settings, signal) => catalogue.choose(model, settings, signal),
-      onState: (model, state) => this.#metrics.modelReady.with({ model }).set(state === 'ready' ? 1 : 0),
+      onState: (model, state) => this.#observation.noteState(model, state),
       onRestart: (model, reason) =>
         this.#metrics.runnerRestarts.with({ model, reason: restartReason(reason) }).inc(),
+      onCanaryFailure: (model) => this.#metrics.canaryFailures.with({ model }).inc(),
       onCall: (record) => this.#observation.note(record, clock.now()),
     });
     this.#listeners = new Listeners({
@@ -170,6 +171,8 @@ export class Agent implements AgentControl {
       () => this.#listeners.close(this.#loaded.config.server.drainTimeoutMs),
     );
     await this.#listeners.open();
+    this.#metrics.logSuppressed.collect((set) => set({}, this.#log.suppressed));
+    this.#metrics.requestLogDropped.collect((set) => set({}, this.#upkeep.droppedRows));
     this.#undo.push(startProcessMetrics(this.#metrics, { version: packageVersion }));
     this.#observation.requestLog = this.#upkeep.openRequestLog(config);
     this.#announce().catch((error: unknown) => this.#log.error({ err: error }, 'cannot announce the agent'));
@@ -275,7 +278,10 @@ export class Agent implements AgentControl {
   }
 
   #renderMetrics(): string {
-    const { queueLength, requestsInFlight, runnerRss } = this.#metrics;
+    const { queueLength, requestsInFlight, runnerRss, connections } = this.#metrics;
+    for (const [listener, count] of Object.entries(this.#listeners.connections)) {
+      connections.with({ listener }).set(count);
+    }
     for (const { name, queued, inFlight, rssBytes } of this.#serving.models()) {
       queueLength.with({ model: name }).set(queued);
       requestsInFlight.with({ model: name }).set(inFlight);

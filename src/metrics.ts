@@ -28,7 +28,6 @@ export const METRIC_TABLE = {
   // Models and their runners
   modelReady: gauge('selvage_model_ready', '1 where the model serves now, else 0.', ['model']),
   modelState: gauge('selvage_model_state', '1 for the state the model is in.', ['model', 'state']),
-  modelLoadDuration: gauge('selvage_model_load_duration_seconds', 'Time the runner that serves took from its start to ready, warm-up included.', ['model']),
   runnerRestarts: counter('selvage_runner_restarts_total', 'Runners started again after they ended by themselves or were killed; reason says why.', ['model', 'reason']),
   runnerRss: gauge('selvage_runner_rss_bytes', 'Resident memory of the runner.', ['model']),
   canaryFailures: counter('selvage_canary_failures_total', 'Canary inferences of the watchdog that were not answered.', ['model']),

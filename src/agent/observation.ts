@@ -1,6 +1,10 @@
+import type { Clock } from '../lib/clock.ts';
+import { toSelvageError } from '../lib/errors.ts';
 import type { Metrics } from '../metrics.ts';
+import { MODEL_STATES, type ModelState } from '../serving/service.ts';
 import type { CallRecord } from '../serving/serving.ts';
 import type { RequestLog } from '../store/request-log.ts';
+import type { MediaDecoder } from '../tasks/task.ts';
 
 type RequestCounter = ReturnType<Metrics['requests']['with']>;
 
@@ -48,6 +52,33 @@ export class Observation {
       batch: completed?.batchSize ?? null,
       error: error?.code ?? null,
     });
+  }
+
+  /** Notes the state a model is in now. */
+  noteState(model: string, state: ModelState): void {
+    for (const one of MODEL_STATES)
+      this.#metrics.modelState.with({ model, state: one }).set(one === state ? 1 : 0);
+    this.#metrics.modelReady.with({ model }).set(state === 'ready' ? 1 : 0);
+  }
+
+  /** The same decoder, with each of its inputs counted and timed. */
+  observed(media: MediaDecoder, clock: Clock): MediaDecoder {
+    const { mediaDecodes, mediaDecodeDuration } = this.#metrics;
+    return {
+      decodeImage: async (...input) => {
+        const started = clock.monotonic();
+        try {
+          const tensor = await media.decodeImage(...input);
+          mediaDecodes.with({ result: 'ok' }).inc();
+          return tensor;
+        } catch (error) {
+          mediaDecodes.with({ result: toSelvageError(error).code }).inc();
+          throw error;
+        } finally {
+          mediaDecodeDuration.with({}).observe((clock.monotonic() - started) / 1e3);
+        }
+      },
+    };
   }
 
   /** Forgets a model that is no longer configured. */

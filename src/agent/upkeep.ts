@@ -67,6 +67,11 @@ export class Upkeep {
     return this.#requestLog;
   }
 
+  /** Rows of the request log that were given up. */
+  get droppedRows(): number {
+    return this.#requestLog?.statistics().dropped ?? 0;
+  }
+
   /** Begins the recurring work, a moment after the start. */
   begin(config: Config): void {
     this.#config = config;

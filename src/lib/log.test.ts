@@ -58,7 +58,7 @@ describe('log', () => {
     log.info({ model: 'clothes', variant: 'int8', requestId: 'r1' }, 'model is ready');
     assert.equal(
       lines.raw[0],
-      '{"level":"info","time":"2026-01-02T03:04:05.000Z","msg":"model is ready","model":"clothes","variant":"int8","requestId":"r1"}\n',
+      '{"level":"info","time":"2026-01-02T03:04:05.000Z","model":"clothes","variant":"int8","requestId":"r1","msg":"model is ready"}\n',
     );
   });
 

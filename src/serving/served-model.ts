@@ -48,6 +48,8 @@ export interface ServedModelContext {
   /** Called after every change of state, and per runner restart with why. */
   readonly onState: (model: string, state: ModelState) => void;
   readonly onRestart: (model: string, reason: string) => void;
+  /** Called when a runner did not answer a canary run. */
+  readonly onCanaryFailure: (model: string) => void;
 }
 
 /** A runner that answers, with what it answers from. */
@@ -151,6 +153,7 @@ export class ServedModel {
       await runner.canary();
       return true;
     } catch {
+      this.#context.onCanaryFailure(this.name);
       return runner !== this.#serving?.runner;
     } finally {
       cancel();
@@ -236,7 +239,8 @@ export class ServedModel {
     this.#serving = next;
     this.dispatcher.attach(runner, info.batchable);
     this.#enter('ready', '');
-    const { loadMs, warmUpMs } = info;
+    const loadMs = Math.round(info.loadMs);
+    const warmUpMs = Math.round(info.warmUpMs);
     this.#context.log.info(
       { model: this.name, variant: variant.name, pid: runner.pid, loadMs, warmUpMs },
       'model ready',

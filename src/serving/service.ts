@@ -50,8 +50,11 @@ export interface PredictResponse {
   readonly predictions: readonly Prediction[];
 }
 
+/** Every state of a model. */
+export const MODEL_STATES = ['unloaded', 'importing', 'loading', 'ready', 'unavailable', 'refused'] as const;
+
 /** Where a model is in its life. `refused`: its file cannot serve; `unavailable`: a runner is being restarted. */
-export type ModelState = 'unloaded' | 'importing' | 'loading' | 'ready' | 'unavailable' | 'refused';
+export type ModelState = (typeof MODEL_STATES)[number];
 
 /** What is known of a model at this moment. */
 export interface ModelStatus {
