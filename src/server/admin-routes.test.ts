@@ -4,76 +4,10 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { EchoService, echoModel } from '../../test/echo-service.ts';
 import { keepingLog, LIMITS, temporaryDirectory } from '../../test/http-fixture.ts';
+import { MemoryControl } from '../../test/memory-control.ts';
 import { exchange } from '../../test/raw-http.ts';
-import { SelvageError } from '../lib/errors.ts';
-import type { AgentControl, AgentStatus, JobStatus, ReloadReport } from '../serving/service.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { HttpServer } from './http.ts';
-
-const JOB: JobStatus = {
-  id: 'j1',
-  kind: 'benchmark',
-  subject: 'clothes',
-  state: 'running',
-  progress: 0.5,
-  message: 'variant 1 of 2',
-  startedAt: 1,
-  endedAt: undefined,
-};
-
-/** An agent that keeps in memory what it was told. */
-class MemoryControl implements AgentControl {
-  readonly loaded = new Set<string>();
-  readonly #service: EchoService;
-  job: JobStatus = JOB;
-  configProblem: string | undefined;
-
-  constructor(service: EchoService) {
-    this.#service = service;
-  }
-
-  async load(model: string): Promise<void> {
-    this.#service.model(model);
-    this.loaded.add(model);
-  }
-
-  async unload(model: string): Promise<void> {
-    this.#service.model(model);
-    this.loaded.delete(model);
-  }
-
-  async reload(): Promise<ReloadReport> {
-    if (this.configProblem !== undefined) {
-      throw SelvageError.of('CONFIG_INVALID', { problems: this.configProblem });
-    }
-    return { added: ['b'], changed: [], removed: [], unchanged: ['a'], needRestart: [] };
-  }
-
-  status(): AgentStatus {
-    return {
-      version: '0.1.0',
-      pid: process.pid,
-      startedAt: 1,
-      uptimeSeconds: 2,
-      ready: true,
-      rssBytes: 3,
-      configPath: '/etc/selvage/selvage.yaml',
-      stateDir: '/var/lib/selvage',
-      listeners: ['/run/selvage/selvage.sock'],
-      models: this.#service.models(),
-    };
-  }
-
-  jobs(): JobStatus[] {
-    return [this.job];
-  }
-
-  cancelJob(id: string): boolean {
-    if (id !== this.job.id || this.job.state !== 'running') return false;
-    this.job = { ...this.job, state: 'cancelled' };
-    return true;
-  }
-}
 
 async function adminServer(t: TestContext) {
   const path = join(temporaryDirectory(t), 'admin.sock');
