@@ -23,6 +23,11 @@ export class Connection {
     return this.#controller.signal;
   }
 
+  /** Whether no request came after this one. */
+  isLast(exchange: Exchange): boolean {
+    return [...this.open].at(-1) === exchange;
+  }
+
   /** A request's head has arrived. */
   begun(): void {
     this.#answeredEarly = false;

@@ -141,7 +141,8 @@ export class Exchange {
     const headers = ['Content-Type', reply.contentType, 'Content-Length', String(bodyBytes(reply.body))];
     headers.push('X-Request-Id', this.requestId, ...reply.headers);
     // A client that still waits for 100 Continue may or may not send its body now: the connection cannot go on.
-    if (this.#context.draining || this.#awaitsContinue || !response.shouldKeepAlive) {
+    const last = this.#context.draining && this.#connection.isLast(this);
+    if (last || this.#awaitsContinue || !response.shouldKeepAlive) {
       headers.push('Connection', 'close');
     }
     response.sendDate = false;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Config } from '../config/schema.ts';
@@ -109,6 +110,7 @@ export class HttpServer {
       for (const socket of this.#connections.keys()) socket.destroy();
     }, drainTimeoutMs);
     await Promise.all(closed);
+    await Promise.all([...this.#connections.keys()].map((socket) => once(socket, 'close')));
     clearTimeout(cutOff);
   }
 

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, link, lstat, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { linkSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmod, chown, link, lstat, readFile, stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, reasonOf, SelvageError } from '../lib/errors.ts';
 
 /** Where a Unix socket goes and who may connect to it. */
@@ -25,6 +27,8 @@ const MAX_PATH_BYTES = 107;
 /** A start that meets this many others at one path gives up. */
 const MAX_ATTEMPTS = 16;
 const PROBE_TIMEOUT_MS = 2000;
+const RETRY_MS = 20;
+const CLAIM_MS = 5000;
 
 /**
  * Makes `server` listen on a Unix socket at `path`. The socket is bound and listening under a temporary name, gets
@@ -85,24 +89,48 @@ async function publish(temporary: string, path: string): Promise<void> {
   throw pathError(path, 'other processes keep taking the path');
 }
 
-/** Removes a stale socket from `path`; throws where a process listens there or it is no socket. */
+/** Removes a stale socket from `path`, or waits for who is about to; throws where a process listens there or it is no socket. */
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isSocket()) throw pathError(path, 'exists and is not a socket; it is left as it is');
   if (await isLive(path)) throw SelvageError.of('SOCKET_IN_USE', { path });
-  // Since that look another agent may have taken the path. Moved aside, it cannot change any more: look again.
-  const aside = temporaryPath(path);
+  if (!unlinkInode(path, found.ino)) await sleep(RETRY_MS);
+}
+
+/**
+ * Removes `path` if it still is the file `ino`. Between a look and an unlink another agent could put its own socket
+ * there; so a second link to the file, under a name made of its number, is the right to remove it: one process gets
+ * it, and while that name stands no other file has that number. False where another process has that right.
+ */
+function unlinkInode(path: string, ino: number): boolean {
+  const claim = `${path}.${ino}`;
   try {
-    await rename(path, aside);
+    linkSync(path, claim);
   } catch (thrown) {
-    if (errnoOf(thrown) === 'ENOENT') return;
-    throw thrown;
+    const errno = errnoOf(thrown);
+    if (errno === 'EEXIST') removeAbandoned(claim);
+    else if (errno !== 'ENOENT') {
+      throw pathError(path, `a stale socket is there and cannot be removed: ${reasonOf(thrown)}`, thrown);
+    }
+    return false;
   }
-  const live = await isLive(aside);
-  if (live) await link(aside, path).catch(() => undefined);
-  await unlink(aside);
-  if (live) throw SelvageError.of('SOCKET_IN_USE', { path });
+  try {
+    if (lstatSync(claim).ino === ino) unlinkSync(path);
+  } finally {
+    unlinkSync(claim);
+  }
+  return true;
+}
+
+/** A claim is held for some microseconds: one that is old was left by a process killed just then. */
+function removeAbandoned(claim: string): void {
+  try {
+    // Making a link sets this time.
+    if (Date.now() - lstatSync(claim).ctimeMs > CLAIM_MS) unlinkSync(claim);
+  } catch {
+    // Its owner was faster.
+  }
 }
 
 /** Binds so that nobody else may connect before the mode is set. */
