@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { SelvageError } from '../lib/errors.ts';
@@ -16,6 +17,8 @@ export class Connection {
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    // As many calls as the client pipelines may listen.
+    setMaxListeners(0, this.#controller.signal);
   }
 
   /** Aborted when the connection is closed: the client of each of its exchanges is gone. */

@@ -84,7 +84,7 @@ export class Exchange {
     return body;
   }
 
-  /** Counts the body as `sizeBytes` from here on, because it was decompressed. Throws OVERLOADED. */
+  /** Counts the body as `sizeBytes` from here on, because it was decompressed too. Throws OVERLOADED. */
   recountBody(sizeBytes: number): void {
     if (this.#body?.recount(sizeBytes) !== false) return;
     throw SelvageError.of('OVERLOADED', { limitBytes: this.#context.bodies.budget.limitBytes });

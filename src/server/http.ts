@@ -173,15 +173,18 @@ export class HttpServer {
     const connection = this.#connections.get(socket);
     const errno = errnoOf(error);
     if (connection === undefined || errno === 'ECONNRESET' || errno === 'EPIPE') socket.destroy();
-    else connection.broken(this.#clientFault(errno, error));
+    else connection.broken(this.#clientFault(errno, error, connection));
   }
 
-  #clientFault(errno: string | undefined, error: Error): SelvageError {
+  #clientFault(errno: string | undefined, error: Error, connection: Connection): SelvageError {
     if (errno === 'HPE_HEADER_OVERFLOW') {
       return SelvageError.of('HEADERS_TOO_LARGE', { limitBytes: MAX_HEAD_BYTES }, error);
     }
     if (errno === 'ERR_HTTP_REQUEST_TIMEOUT') {
-      return SelvageError.of('REQUEST_TIMEOUT', { timeoutMs: this.#limits.requestTimeoutMs }, error);
+      const { headerTimeoutMs, requestTimeoutMs } = this.#limits;
+      const headIsThere = connection.open.size > 0;
+      const timeoutMs = headIsThere ? requestTimeoutMs : Math.min(headerTimeoutMs, requestTimeoutMs);
+      return SelvageError.of('REQUEST_TIMEOUT', { timeoutMs }, error);
     }
     return SelvageError.of('REQUEST_MALFORMED', { what: 'HTTP', problem: reasonOf(error) }, error);
   }

@@ -1,4 +1,5 @@
 import { SelvageError } from '../lib/errors.ts';
+import { METRICS_CONTENT_TYPE } from '../lib/prometheus.ts';
 import {
   decodeRepositoryIndexRequest,
   modelConfig,
@@ -34,8 +35,6 @@ type ModelHandler = (
   version: string | undefined,
 ) => Reply | Promise<Reply>;
 
-const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
-
 /** The routes of the inference server: the Open Inference Protocol, `/predict` and `/metrics`. */
 export function inferenceRoutes(options: InferenceRoutesOptions): Route[] {
   const { service, version, limits, metrics } = options;
@@ -65,7 +64,7 @@ export function inferenceRoutes(options: InferenceRoutesOptions): Route[] {
     }),
     ...sharedMemoryRoutes(),
     route('GET', '/metrics', async () => {
-      return { status: 200, contentType: METRICS_TYPE, headers: [], body: await metrics() };
+      return { status: 200, contentType: METRICS_CONTENT_TYPE, headers: [], body: await metrics() };
     }),
   ];
 }

@@ -31,7 +31,7 @@ export class BodyReceiver {
     if (encoding === undefined) return received;
     return this.#decompressing.run(async () => {
       const body = await decodeBody(received, encoding, limit);
-      if (body !== received) exchange.recountBody(body.byteLength);
+      if (body !== received) exchange.recountBody(received.byteLength + body.byteLength);
       return body;
     });
   }
