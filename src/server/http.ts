@@ -7,7 +7,7 @@ import type { Log } from '../lib/log.ts';
 import { BufferPool, ByteBudget } from './body-buffers.ts';
 import { Connection } from './connection.ts';
 import { Exchange, type ExchangeContext } from './exchange.ts';
-import { isLoopbackHost } from './loopback-host.ts';
+import { strangerOf } from './loopback-host.ts';
 import { type Route, RouteTable } from './routes.ts';
 import { type BoundUnixSocket, listenUnix, type UnixSocketOptions } from './socket.ts';
 
@@ -161,12 +161,9 @@ export class HttpServer {
     if (connection === undefined) return void request.socket.destroy();
     connection.begun();
     const exchange = new Exchange(this.#context, connection, request, response, awaitsContinue);
-    const host = request.headers.host;
-    if (loopbackOnly && !isLoopbackHost(host)) {
-      exchange.refuse(SelvageError.of('HOST_REFUSED', { host: (host ?? '').slice(0, 120) }));
-    } else {
-      void exchange.run();
-    }
+    const stranger = loopbackOnly ? strangerOf(request) : undefined;
+    if (stranger === undefined) void exchange.run();
+    else exchange.refuse(SelvageError.of('HOST_REFUSED', { host: stranger.slice(0, 120) }));
   }
 
   #onClientError(error: Error, socket: Socket): void {
