@@ -1,5 +1,12 @@
+import { runJob } from './child/job.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { reasonOf, SelvageError } from './errors.ts';
+import type { NextRuns } from './next-runs.ts';
+
+const NEXT_RUNS_JOB = new URL('./next-runs-job.js', import.meta.url);
+const READ_TIMEOUT_MS = 30_000;
+/** A task whose next time cannot be found out runs again after this time. */
+const UNREADABLE_WAIT_MS = 3_600_000;
 
 /** Longest wait until the wall clock is looked at again, so that a jump of it is noticed. */
 const LOOK_AGAIN_MS = 60_000;
@@ -20,10 +27,9 @@ export interface ScheduleOptions {
   readonly onError: (name: string, thrown: unknown) => void;
   /** Keeps the waiting time; what a cron expression means is read off `Date`. */
   readonly clock?: Clock | undefined;
+  /** Reads an expression: when it matches next, as seen from now. By default node-cron, in a child process. */
+  readonly nextRuns?: ((expression: string) => Promise<NextRuns>) | undefined;
 }
-
-/** Tells when an expression matches next after the present wall time. */
-type NextRun = () => [soonest: number, second: number];
 
 /**
  * Runs each task at the times of its cron expression, never twice at a time, until the returned function is called
@@ -38,31 +44,39 @@ export async function startSchedule(
   tasks: readonly RecurringTask[],
   options: ScheduleOptions,
 ): Promise<() => void> {
-  const planned = await Promise.all(tasks.map(async (task) => ({ task, next: await nextRunOf(task) })));
-  const stops = planned.map(({ task, next }) => repeat(task, next, options));
+  const planned = await Promise.all(
+    tasks.map(async (task) => ({ task, first: await firstRun(task, options) })),
+  );
+  const stops = planned.map(({ task, first }) => repeat(task, first, options));
   return () => {
     for (const stop of stops) stop();
   };
 }
 
 function repeat(
-  { name, task }: RecurringTask,
-  next: NextRun,
-  { onError, clock = systemClock }: ScheduleOptions,
+  { name, expression, task }: RecurringTask,
+  first: number,
+  { onError, clock = systemClock, nextRuns = nextRunsInChild }: ScheduleOptions,
 ): () => void {
   let cancel = (): void => undefined;
   let stopped = false;
   let seen = clock.now();
-  let [due] = next();
+  let due = first;
 
   const wake = async (): Promise<void> => {
     const now = clock.now();
-    if (now < seen - SET_BACK_MS) [due] = next();
-    if (now >= due) {
-      await Promise.resolve()
-        .then(task)
-        .catch((thrown: unknown) => onError(name, thrown));
-      due = following(due, next());
+    try {
+      if (now < seen - SET_BACK_MS) [due] = await nextRuns(expression);
+      if (now >= due) {
+        await Promise.resolve()
+          .then(task)
+          .catch((thrown: unknown) => onError(name, thrown));
+        due = following(due, await nextRuns(expression));
+      }
+    } catch (thrown) {
+      // The expression was good before, so its reader failed for reasons of its own.
+      onError(name, thrown);
+      due = clock.now() + UNREADABLE_WAIT_MS;
     }
     seen = clock.now();
     wait();
@@ -79,23 +93,30 @@ function repeat(
   };
 }
 
-/** The time after the one just served; not that one again because the clock was set back a little meanwhile. */
-function following(served: number, [soonest, second]: [number, number]): number {
-  const again = soonest <= served && soonest > served - SET_BACK_MS;
-  return again ? second : soonest;
-}
-
-async function nextRunOf({ name, expression }: RecurringTask): Promise<NextRun> {
-  // Loaded only where something is scheduled: it takes 5 MB.
-  const { createTask } = await import('node-cron');
+async function firstRun(
+  { name, expression }: RecurringTask,
+  { nextRuns = nextRunsInChild }: ScheduleOptions,
+): Promise<number> {
   try {
-    const reader = createTask(expression, () => undefined);
-    return () => {
-      const [soonest = new Date(), second = soonest] = reader.getNextRuns(2);
-      return [soonest.getTime(), second.getTime()];
-    };
+    const [soonest] = await nextRuns(expression);
+    return soonest;
   } catch (thrown) {
     const problems = `schedule.${name}: ${JSON.stringify(expression)} is no cron expression: ${reasonOf(thrown)}`;
     throw SelvageError.of('CONFIG_INVALID', { problems }, thrown);
   }
+}
+
+/** The time after the one just served; not that one again because the clock was set back a little meanwhile. */
+function following(served: number, [soonest, second]: NextRuns): number {
+  const again = soonest <= served && soonest > served - SET_BACK_MS;
+  return again ? second : soonest;
+}
+
+/** Asks a child process, where no other reader is given: see `next-runs-job.ts`. */
+function nextRunsInChild(expression: string): Promise<NextRuns> {
+  return runJob<{ expression: string }, NextRuns>(
+    NEXT_RUNS_JOB,
+    { expression },
+    { timeoutMs: READ_TIMEOUT_MS },
+  );
 }
