@@ -56,6 +56,11 @@ export function modelsTable(models: readonly ModelStatus[]): string {
       align: 'right',
     },
     { title: 'RESTARTS', value: ({ restarts }) => restarts, align: 'right' },
+    {
+      title: 'REQUESTS',
+      value: ({ statistics: { success, fail } }) => success.count + fail.count,
+      align: 'right',
+    },
     { title: 'QUEUED', value: ({ queued }) => queued, align: 'right' },
     { title: 'REASON', value: ({ reason }) => reason },
   ]);
@@ -77,7 +82,7 @@ async function change(
 ): Promise<void> {
   const { agentRequest } = await import('./agent-client.ts');
   const path = `/v2/repository/models/${encodeURIComponent(model)}/${action}`;
-  await agentRequest(socket, 'POST', path, '', { timeoutMs: LOAD_TIMEOUT_MS });
+  await agentRequest(socket, 'POST', path, '', { timeoutMs: LOAD_TIMEOUT_MS, model });
   if (json) printJson({ model, action });
   else printLines(`model '${model}' is ${action}ed`);
 }
