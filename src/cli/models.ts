@@ -19,6 +19,11 @@ Examples:
   $ selvage models unload clothes
 `;
 
+const LIST_EXAMPLE = `
+Example:
+  $ selvage models list --json | jq -r '.[] | select(.state != "ready") | .name'
+`;
+
 /** Adds `selvage models [list | load | unload]`. */
 export function registerModels(program: Command): void {
   const models = program
@@ -30,7 +35,7 @@ export function registerModels(program: Command): void {
     .description('show the models with their state, process and memory')
     .option('--socket <path>', 'administration socket of the agent', adminSocket())
     .option('--json', 'print JSON')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', LIST_EXAMPLE)
     .action(listModels);
   for (const action of ['load', 'unload'] as const) {
     models

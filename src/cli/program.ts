@@ -66,18 +66,17 @@ function isUsageError({ exitCode, code }: CommanderError): boolean {
 }
 
 function usageError(exit: CommanderError, command: Command): SelvageError {
-  const message =
-    wrongSubcommand(exit, command) ?? exit.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
-  return SelvageError.revive({ code: 'USAGE', message, hint: `See \`${commandLine(command)} --help\`.` });
+  const wrong = wrongSubcommand(exit, command);
+  const message = wrong ?? exit.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  const asked = wrong === undefined ? command : (command.parent ?? command);
+  return SelvageError.revive({ code: 'USAGE', message, hint: `See \`${commandLine(asked)} --help\`.` });
 }
 
 /** `models laod` runs `models list` with an argument it does not take; what was meant is another command. */
 function wrongSubcommand({ code }: CommanderError, { args, parent }: Command): string | undefined {
   const [wrong] = args;
   if (code !== 'commander.excessArguments' || wrong === undefined || parent === null) return undefined;
-  const meant = suggest(
-    wrong,
-    parent.commands.map((sibling) => sibling.name()),
-  );
+  const siblings = parent.commands.map((sibling) => sibling.name());
+  const meant = suggest(wrong, siblings);
   return meant && `unknown command '${wrong}' (Did you mean ${meant}?)`;
 }
