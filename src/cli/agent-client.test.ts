@@ -37,6 +37,26 @@ describe('agentRequest', () => {
     await assert.rejects(asking, { code: 'MODEL_NOT_FOUND', message: /no model 'none'/ });
   });
 
+  it('names the model in hints, and says when it asked the wrong socket', async (t) => {
+    const { path } = await echoServer(t);
+    const image = agentRequest(path, 'POST', '/predict/tiny', 'x', { model: 'tiny' });
+    await assert.rejects(image, { code: 'TASK_MISSING', hint: 'Set models.tiny.task, or send tensors.' });
+    await assert.rejects(agentRequest(path, 'GET', '/models'), {
+      code: 'AGENT_UNREACHABLE',
+      message: /its other socket, .* \(there is no GET \/models\)/,
+    });
+  });
+
+  it('gets the refusal of a body while it is still sending it', async (t) => {
+    const { path } = await echoServer(t, { limits: { mediaBodyBytes: 1024 } });
+    const body = Buffer.alloc(8 * 1024 * 1024);
+    // Without care about one in ten was lost to EPIPE.
+    for (let time = 0; time < 40; time++) {
+      const asking = agentRequest(path, 'POST', '/predict/picture', body);
+      await assert.rejects(asking, { code: 'BODY_TOO_LARGE' });
+    }
+  });
+
   it('does not wait for ever, nor take a broken answer', async (t) => {
     const fails = async (path: string, message: RegExp) => {
       const asking = agentRequest(path, 'GET', '/status', undefined, { timeoutMs: 200 });

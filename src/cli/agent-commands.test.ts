@@ -60,8 +60,8 @@ describe('commands that ask a running agent', () => {
   it('models: shows, loads and unloads them', async (t) => {
     const { run, control, env } = await agent(t);
     const table = (await run('models')).split('\n');
-    assert.match(table[0] ?? '', /^MODEL +STATE +VARIANT +PID +MEMORY +RESTARTS +QUEUED +REASON$/);
-    assert.match(table[1] ?? '', /^tiny +ready +original +4711 +3 MiB +0 +0$/);
+    assert.match(table[0] ?? '', /^MODEL +STATE +VARIANT +PID +MEMORY +RESTARTS +REQUESTS +QUEUED +REASON$/);
+    assert.match(table[1] ?? '', /^tiny +ready +original +4711 +3 MiB +0 +0 +0$/);
     const [first] = JSON.parse(await run('models', '--json'));
     assert.equal(first.name, 'tiny');
     assert.match(await run('models', 'load', 'tiny'), /'tiny' is loaded/);
@@ -121,7 +121,7 @@ describe('commands that ask a running agent', () => {
     assert.match(await run('infer', 'picture', request, '--top-k', '1'), /byte 1 /);
 
     const codes = async (...args: string[]) => (await selvage(['infer', ...args], env)).code;
-    assert.equal(await codes('picture', join(directory, 'none')), ERROR_TABLE.USAGE.exit);
+    assert.equal(await codes('picture', join(directory, 'none')), ERROR_TABLE.FILE_UNREADABLE.exit);
     assert.equal(await codes('none', image), ERROR_TABLE.MODEL_NOT_FOUND.exit);
     assert.equal(await codes('tiny', image), ERROR_TABLE.TASK_MISSING.exit);
     writeFileSync(
@@ -142,7 +142,7 @@ describe('commands that ask a running agent', () => {
     };
     assert.match(await reason(socket), /no such socket/);
     writeFileSync(join(directory, 'file'), '');
-    assert.match(await reason(join(directory, 'file')), /left over|not a socket/);
+    assert.match(await reason(join(directory, 'file')), /this is not a socket/);
     const stranger = createServer((_, response) => response.writeHead(404).end('no'));
     await new Promise<void>((resolve) => stranger.listen({ path: socket }, resolve));
     t.after(() => stranger.close());

@@ -29,7 +29,10 @@ Example, for an editor that knows JSON Schema:
 
 /** Adds `selvage config check | show | schema`. */
 export function registerConfig(program: Command): void {
-  const config = program.command('config').description('check and show the configuration');
+  const config = program
+    .command('config')
+    .description('check and show the configuration')
+    .addHelpText('after', CHECK_EXAMPLES);
   config
     .command('check')
     .description('check the configuration and name every problem with its file, line and column')

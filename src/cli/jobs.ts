@@ -14,6 +14,11 @@ Examples:
   $ selvage jobs cancel 3
 `;
 
+const LIST_EXAMPLE = `
+Example:
+  $ selvage jobs list --json | jq '.[] | select(.state == "failed")'
+`;
+
 /** Adds `selvage jobs [list | cancel]`. */
 export function registerJobs(program: Command): void {
   const jobs = program
@@ -25,7 +30,7 @@ export function registerJobs(program: Command): void {
     .description('show the jobs that run or ended lately')
     .option('--socket <path>', 'administration socket of the agent', adminSocket())
     .option('--json', 'print JSON')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', LIST_EXAMPLE)
     .action(listJobs);
   jobs
     .command('cancel <job>')

@@ -19,6 +19,11 @@ Examples:
   $ selvage models unload clothes
 `;
 
+const LIST_EXAMPLE = `
+Example:
+  $ selvage models list --json | jq -r '.[] | select(.state != "ready") | .name'
+`;
+
 /** Adds `selvage models [list | load | unload]`. */
 export function registerModels(program: Command): void {
   const models = program
@@ -30,7 +35,7 @@ export function registerModels(program: Command): void {
     .description('show the models with their state, process and memory')
     .option('--socket <path>', 'administration socket of the agent', adminSocket())
     .option('--json', 'print JSON')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', LIST_EXAMPLE)
     .action(listModels);
   for (const action of ['load', 'unload'] as const) {
     models
@@ -56,6 +61,11 @@ export function modelsTable(models: readonly ModelStatus[]): string {
       align: 'right',
     },
     { title: 'RESTARTS', value: ({ restarts }) => restarts, align: 'right' },
+    {
+      title: 'REQUESTS',
+      value: ({ statistics: { success, fail } }) => success.count + fail.count,
+      align: 'right',
+    },
     { title: 'QUEUED', value: ({ queued }) => queued, align: 'right' },
     { title: 'REASON', value: ({ reason }) => reason },
   ]);
@@ -77,7 +87,7 @@ async function change(
 ): Promise<void> {
   const { agentRequest } = await import('./agent-client.ts');
   const path = `/v2/repository/models/${encodeURIComponent(model)}/${action}`;
-  await agentRequest(socket, 'POST', path, '', { timeoutMs: LOAD_TIMEOUT_MS });
+  await agentRequest(socket, 'POST', path, '', { timeoutMs: LOAD_TIMEOUT_MS, model });
   if (json) printJson({ model, action });
   else printLines(`model '${model}' is ${action}ed`);
 }

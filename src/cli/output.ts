@@ -1,3 +1,5 @@
+import { errnoOf } from '../lib/errors.ts';
+
 /** A column of a table for people: its title and how a row shows in it. */
 export interface Column<Row> {
   readonly title: string;
@@ -5,14 +7,27 @@ export interface Column<Row> {
   readonly align?: 'left' | 'right';
 }
 
+let guarded = false;
+
+/** Writes text to standard output. A reader that has seen enough, such as `head`, is no error. */
+export function print(text: string): void {
+  if (!guarded) {
+    process.stdout.on('error', (error) => {
+      if (errnoOf(error) !== 'EPIPE') throw error;
+    });
+    guarded = true;
+  }
+  process.stdout.write(text);
+}
+
 /** Writes one JSON document and a newline to standard output. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  print(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** Writes lines to standard output. */
 export function printLines(...lines: string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  print(lines.map((line) => `${line}\n`).join(''));
 }
 
 /** Formats rows as a table with aligned columns, without trailing spaces; one string, no final newline. */

@@ -18,7 +18,10 @@ interface SetupOptions {
 
 /** Adds `selvage service install | uninstall | status`. */
 export function registerService(program: Command): void {
-  const service = program.command('service').description('run the agent under systemd');
+  const service = program
+    .command('service')
+    .description('run the agent under systemd')
+    .addHelpText('after', '\nExample:\n  sudo selvage service install');
   service
     .command('install')
     .description('install the units, the user and a default configuration, then start the agent')
