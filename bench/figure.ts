@@ -37,7 +37,9 @@ export function figure(goal: Goal, reached: Reached): Figure {
     value: rounded(value),
     spread: spread === undefined ? null : [rounded(spread[0]), rounded(spread[1])],
     met: goal.bound === 'at most' ? value <= goal.limit : value >= goal.limit,
-    ...(peers && { peers: Object.fromEntries(Object.entries(peers).map(([key, one]) => [key, rounded(one)])) }),
+    ...(peers && {
+      peers: Object.fromEntries(Object.entries(peers).map(([key, one]) => [key, rounded(one)])),
+    }),
     ...(note !== undefined && { note }),
   };
 }
@@ -53,7 +55,10 @@ export function formatFigures(figures: readonly Figure[]): string {
     { title: 'FIGURE', value: ({ name }) => name },
     { title: 'VALUE', value: ({ value }) => value ?? undefined, align: 'right' },
     { title: 'P5..P95', value: ({ spread }) => spread?.join('..') },
-    { title: 'GOAL', value: ({ bound, limit, unit }) => `${bound === 'at most' ? '≤' : '≥'} ${limit} ${unit}` },
+    {
+      title: 'GOAL',
+      value: ({ bound, limit, unit }) => `${bound === 'at most' ? '≤' : '≥'} ${limit} ${unit}`,
+    },
     { title: 'MET', value: ({ met }) => (met === null ? undefined : met ? 'yes' : 'NO') },
   ];
   return [formatTable(figures, columns), '', ...figures.map(describe)].join('\n');

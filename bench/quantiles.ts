@@ -13,6 +13,9 @@ export function median(values: ArrayLike<number>): number {
 }
 
 /** What the rounds of a measurement gave: their median, and p5..p95 as the spread. */
-export function overRounds(values: ArrayLike<number>): { value: number; spread: [low: number, high: number] } {
+export function overRounds(values: ArrayLike<number>): {
+  value: number;
+  spread: [low: number, high: number];
+} {
   return { value: median(values), spread: [quantile(values, 0.05), quantile(values, 0.95)] };
 }

@@ -34,7 +34,8 @@ export class BareProcess {
       const client = await LeanClient.connect(bare.socketPath).catch(() => undefined);
       client?.close();
       if (client !== undefined) return bare;
-      if (bare.#child.exitCode !== null || bare.ageMs > READY_MS) throw new Error('the bare server did not start');
+      if (bare.#child.exitCode !== null || bare.ageMs > READY_MS)
+        throw new Error('the bare server did not start');
       await sleep(POLL_MS);
     }
   }

@@ -76,7 +76,10 @@ async function withinTime(measurement: Measurement, bench: Bench): Promise<Figur
   work.catch(() => {}); // After the time limit nobody waits for it.
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${TIME_LIMIT_MS / 1000} s`)), TIME_LIMIT_MS);
+    timer = setTimeout(
+      () => reject(new Error(`it took longer than ${TIME_LIMIT_MS / 1000} s`)),
+      TIME_LIMIT_MS,
+    );
   });
   try {
     return await Promise.race([work, late]);

@@ -84,7 +84,7 @@ export class LeanClient {
       return undefined;
     }
     this.#head = undefined;
-    const text = head.latin1Slice(0, end);
+    const text = head.toString('latin1', 0, end);
     this.#status = Number(text.slice(9, 12));
     // The line break keeps Inference-Header-Content-Length out.
     this.#bodyBytes = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0);

@@ -21,7 +21,9 @@ export interface LoadAnswer {
 
 serveHelper<LoadQuestion, LoadAnswer>(async ({ socketPath, requestPath, connections, durationMs }) => {
   const request = readFileSync(requestPath);
-  const clients = await Promise.all(Array.from({ length: connections }, () => LeanClient.connect(socketPath)));
+  const clients = await Promise.all(
+    Array.from({ length: connections }, () => LeanClient.connect(socketPath)),
+  );
   const latenciesMs: number[] = [];
   const started = performance.now();
   const end = started + durationMs;

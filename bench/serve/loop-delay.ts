@@ -67,8 +67,14 @@ async function measure(bench: Bench): Promise<Figure[]> {
   return [report(loading, calm, delays, quick)];
 }
 
-function report(loading: readonly Polls[], calm: readonly Polls[], delays: LoopDelays, quick: boolean): Figure {
-  const p99 = (rounds: readonly Polls[], side: keyof Polls) => rounds.map((polls) => quantile(polls[side], 0.99));
+function report(
+  loading: readonly Polls[],
+  calm: readonly Polls[],
+  delays: LoopDelays,
+  quick: boolean,
+): Figure {
+  const p99 = (rounds: readonly Polls[], side: keyof Polls) =>
+    rounds.map((polls) => quantile(polls[side], 0.99));
   const worst = (side: keyof Polls) => Math.max(...loading.map((polls) => Math.max(...polls[side])));
   const asked = loading.reduce((sum, { agent }) => sum + agent.length, 0);
   return figure(DELAY, {

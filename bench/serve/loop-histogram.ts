@@ -37,7 +37,8 @@ export async function loopDelays(agent: AgentProcess): Promise<LoopDelays> {
   const { body } = await client.send(requestBytes('GET', '/metrics'));
   client.close();
   const buckets = [...body.toString().matchAll(BUCKET)].map(
-    ([, bound, count]) => [bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound), Number(count)] as const,
+    ([, bound, count]) =>
+      [bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound), Number(count)] as const,
   );
   if (buckets.length === 0) throw new Error('/metrics has no selvage_event_loop_delay_seconds');
   return new LoopDelays(new Map(buckets));

@@ -35,5 +35,7 @@ export function workloadsOf({ tiny, mobilenet }: Bench): Workload[] {
 
 /** The `models` of a configuration that serves these workloads. */
 export function modelsOf(workloads: readonly Workload[], settings: object = {}): Record<string, object> {
-  return Object.fromEntries(workloads.map(({ model, modelPath }) => [model, { source: modelPath, ...settings }]));
+  return Object.fromEntries(
+    workloads.map(({ model, modelPath }) => [model, { source: modelPath, ...settings }]),
+  );
 }

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { assetsDir } from '../../test/assets.ts';
-import { MEASUREMENTS } from './measurements.ts';
 import type { Measurement } from './measurement.ts';
+import { MEASUREMENTS } from './measurements.ts';
 
 /** What the command line asks for. */
 export interface Options {

@@ -31,7 +31,9 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const { workplace, tiny, quick } = bench;
   const bare = await BareProcess.start(workplace, [tiny]);
   const plain = await bench.startAgent(setUpAgent(workplace, modelsOf([tiny])));
-  const batched = await bench.startAgent(setUpAgent(workplace, modelsOf([tiny], { batch: { maxSize: CLIENTS } })));
+  const batched = await bench.startAgent(
+    setUpAgent(workplace, modelsOf([tiny], { batch: { maxSize: CLIENTS } })),
+  );
   const clients = new HelperProcess<LoadQuestion, LoadAnswer>(workplace, './load-client-main.js');
   const round = (socketPath: string) => async (): Promise<number> => {
     const load = { socketPath, requestPath: tiny.requestPath, connections: CLIENTS };

@@ -49,10 +49,15 @@ function inferRequest(model: string, { name, shape }: InputSpec): Buffer {
   });
   // Spaces make the tensor begin at a multiple of 8, so that no server has to copy it to align it.
   const head = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8));
-  return requestBytes('POST', `/v2/models/${model}/infer`, Buffer.concat([head, Buffer.from(tensor.buffer)]), {
-    'Content-Type': 'application/octet-stream',
-    'Inference-Header-Content-Length': head.byteLength,
-  });
+  return requestBytes(
+    'POST',
+    `/v2/models/${model}/infer`,
+    Buffer.concat([head, Buffer.from(tensor.buffer)]),
+    {
+      'Content-Type': 'application/octet-stream',
+      'Inference-Header-Content-Length': head.byteLength,
+    },
+  );
 }
 
 /** Values in -1..1 that look like nothing in particular. */
