@@ -317,10 +317,20 @@ export class Dispatcher {
       if (head === undefined) continue;
       const lateAt = head.begunAt + this.#frameTimeoutMs(head);
       if (lateAt > now) next = Math.min(next, lateAt);
-      else lane.runner.kill(`a run took longer than ${this.#limits.runTimeoutMs} ms`);
+      else this.#killLate(lane, head);
     }
     while (this.#queue[0]?.settled) this.#queue.shift();
     if (next < Number.POSITIVE_INFINITY) this.#wakeBy(next);
+  }
+
+  /** Callers that allowed more time than the model does get the same answer as the others: it was too slow. */
+  #killLate(lane: Lane, frame: Frame): void {
+    const { model, runTimeoutMs: timeoutMs } = this.#limits;
+    for (const batch of frame.batches) {
+      for (const call of batch.calls)
+        this.#fail(call, SelvageError.of('DEADLINE_EXCEEDED', { model, timeoutMs }));
+    }
+    lane.runner.kill(`a run took longer than ${timeoutMs} ms`);
   }
 }
 
