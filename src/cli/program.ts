@@ -4,6 +4,7 @@ import { SelvageError } from '../lib/errors.ts';
 import { packageVersion } from '../lib/version.ts';
 import { commandLine, commandTree } from './command-tree.ts';
 import { registerCompletion } from './completion.ts';
+import { registerCompress } from './compress.ts';
 import { registerConfig } from './config.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
@@ -47,6 +48,7 @@ export function createProgram(): Command {
   registerProbe(program);
   registerDoctor(program);
   registerInspect(program);
+  registerCompress(program);
   registerConfig(program);
   registerService(program);
   registerCompletion(program);

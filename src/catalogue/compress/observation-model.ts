@@ -1,6 +1,7 @@
+import { create } from '@bufbuild/protobuf';
 import { buildModel, int, ints, type NodeSpec, tensor, type ValueSpec } from '../../graph/build-model.ts';
 import { copyMessage } from '../../graph/copy-message.ts';
-import type { ModelProto, TensorProto } from '../../graph/gen/onnx_pb.ts';
+import { type ModelProto, type TensorProto, ValueInfoProtoSchema } from '../../graph/gen/onnx_pb.ts';
 
 /** Prefix of every name that is added to a model here; no model of ours to read has it. */
 const PREFIX = 'selvage.observe.';
@@ -94,11 +95,15 @@ export function withChannelMeans(model: ModelProto, tensors: readonly ChannelsOf
   return extended(model, { nodes, initializers, outputs });
 }
 
-/** The model with these float32 tensors as further outputs, whatever their shapes. */
+/** The model with these values as further outputs, whatever their types and shapes: the runtime infers them. */
 export function withOutputs(model: ModelProto, names: readonly string[]): ModelProto {
-  const known = new Set(model.graph?.output.map(({ name }) => name));
-  const added = names.filter((name) => !known.has(name));
-  return extended(model, { nodes: [], initializers: [], outputs: added.map((name) => ({ name, datatype: 'FP32' })) });
+  const result = copyMessage(model);
+  if (model.graph === undefined) return result;
+  const known = new Set(model.graph.output.map(({ name }) => name));
+  const added = names.filter((name) => !known.has(name)).map((name) => create(ValueInfoProtoSchema, { name }));
+  result.graph = copyMessage(model.graph);
+  result.graph.output = [...model.graph.output, ...added];
+  return result;
 }
 
 /** The version of the operator set ai.onnx that a model imports. */

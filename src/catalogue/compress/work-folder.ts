@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { TEMPORARY_PREFIX, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { reasonOf, SelvageError } from '../../lib/errors.ts';
 
+/** Folder for unfinished work inside a job's output folder. */
+export const WORK_FOLDER = '.work';
+
 /** Raised whenever what a step stores changes its meaning, so that no older work is taken up. */
 const FORMAT = 1;
 
@@ -20,7 +23,7 @@ export class WorkFolder {
 
   /** Opens `.work` in a job's output folder, making both; removes what a killed job left half. Throws FILE_UNWRITABLE. */
   static async open(out: string): Promise<WorkFolder> {
-    const path = join(out, '.work');
+    const path = join(out, WORK_FOLDER);
     try {
       await mkdir(path, { recursive: true });
       await removeTemporary(out);
