@@ -27,14 +27,30 @@ export class FloatReference {
     this.#outputs = new TensorStore(options.work.temporary('outputs'));
   }
 
-  /** Compares a variant with the float model on these samples; `onSample` is called before each. */
+  /** Runs the float model on those of the samples that it has not been run on; `onSample` is called before each. */
+  async prepare(indices: readonly number[], onSample?: (count: number) => void): Promise<void> {
+    const missing = indices.filter((index) => !this.#outputs.has(index));
+    if (missing.length === 0) return;
+    const { path, samples, memory } = this.#options;
+    const session = await Session.open(path, memory);
+    try {
+      let place = 0;
+      for await (const { outputs } of session.run(samples.all(missing, onSample))) {
+        this.#outputs.put(missing[place] ?? 0, outputs);
+        place += 1;
+      }
+    } finally {
+      session.close();
+    }
+  }
+
+  /** Compares a variant with the float model on these samples, which must be prepared; `onSample` is called before each. */
   async compare(
     path: string,
     indices: readonly number[],
     onSample?: (count: number) => void,
   ): Promise<ComparisonScores> {
     const { samples, memory, scoresOutput } = this.#options;
-    await this.#runMissing(indices);
     const comparison = new Comparison({ scoresOutput });
     const session = await Session.open(path, memory);
     try {
@@ -52,22 +68,6 @@ export class FloatReference {
 
   close(): void {
     this.#outputs.close();
-  }
-
-  async #runMissing(indices: readonly number[]): Promise<void> {
-    const missing = indices.filter((index) => !this.#outputs.has(index));
-    if (missing.length === 0) return;
-    const { path, samples, memory } = this.#options;
-    const session = await Session.open(path, memory);
-    try {
-      let place = 0;
-      for await (const { outputs } of session.run(samples.all(missing))) {
-        this.#outputs.put(missing[place] ?? 0, outputs);
-        place += 1;
-      }
-    } finally {
-      session.close();
-    }
   }
 
   #output(index: number): readonly Tensor[] {

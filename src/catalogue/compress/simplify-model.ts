@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
+import { cleanInputs } from '../../compress/passes/clean-inputs.ts';
+import { runPasses } from '../../compress/pipeline.ts';
 import { copyMessage } from '../../graph/copy-message.ts';
-import { isDefaultDomain } from '../../graph/describe.ts';
 import type { ModelProto } from '../../graph/gen/onnx_pb.ts';
 import { readModel } from '../../graph/read-model.ts';
-import { allNodes } from '../../graph/walk.ts';
 import { encodeModel, writeModel } from '../../graph/write-model.ts';
 import { reasonOf, SelvageError } from '../../lib/errors.ts';
 import { Runner } from '../../runtime/runner.ts';
@@ -14,8 +14,8 @@ const TIMEOUT_MS = 300_000;
 
 /**
  * The bytes of a model as the runtime simplifies it: constants folded, normalizations merged into the layers before
- * them, nothing left that does not run; in the operators and the version of the standard it was written in. Throws
- * MODEL_UNSUPPORTED in the runtime's words where it cannot load the model; `path` is for that message.
+ * them, nothing left that does not run; in the operators and the version of the standard it was written in. The model
+ * must be clean (see `cleanInputs`). Throws MODEL_UNSUPPORTED in the runtime's words where it cannot load the model; `path` is for that message.
  */
 export async function simplifyModel(
   model: ModelProto,
@@ -28,13 +28,13 @@ export async function simplifyModel(
   const runner = new Runner();
   const timer = setTimeout(() => runner.kill(`no answer within ${TIMEOUT_MS} ms`), TIMEOUT_MS);
   try {
-    await writeModel(source, withoutConstantInputs(model));
+    await writeModel(source, model);
     await runner.optimize({ path: source, target }).catch((error: unknown) => {
       throw SelvageError.of('MODEL_UNSUPPORTED', { path, problem: reasonOf(error) }, error);
     });
     memory.look(runner.pid);
     const { model: simplified } = await readModel(target);
-    return encodeModel(restored(simplified, model), path);
+    return encodeModel(restored(simplified, model, path), path);
   } finally {
     clearTimeout(timer);
     memory.forget(runner.pid);
@@ -44,26 +44,10 @@ export async function simplifyModel(
   }
 }
 
-/** Up to IR version 3 every initializer is an input too, which could be overridden: the runtime then folds nothing. */
-function withoutConstantInputs(model: ModelProto): ModelProto {
-  const { graph } = model;
-  if (graph === undefined) return model;
-  const constants = new Set(graph.initializer.map(({ name }) => name));
+/** Takes out the operator sets that the runtime adds, and puts back what it leaves out. */
+function restored(simplified: ModelProto, original: ModelProto, path: string): ModelProto {
+  const { model } = runPasses(simplified, [cleanInputs()], { path });
   const result = copyMessage(model);
-  result.graph = copyMessage(graph);
-  result.graph.input = graph.input.filter(({ name }) => !constants.has(name));
-  // An initializer that is no input is allowed from IR version 4 on.
-  if (model.irVersion < 4n) result.irVersion = 4n;
-  return result;
-}
-
-/** Takes out the operator sets that the runtime adds and no node uses, and puts back what it leaves out. */
-function restored(simplified: ModelProto, original: ModelProto): ModelProto {
-  const used = new Set([...allNodes(simplified)].map(({ domain }) => domain));
-  const result = copyMessage(simplified);
-  result.opsetImport = simplified.opsetImport.filter(
-    ({ domain }) => isDefaultDomain(domain) || used.has(domain),
-  );
   result.producerName = original.producerName;
   result.producerVersion = original.producerVersion;
   result.metadataProps = original.metadataProps;

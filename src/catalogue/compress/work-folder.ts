@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { TEMPORARY_PREFIX, writeFileAtomic } from '../../lib/atomic-file.ts';
 import { reasonOf, SelvageError } from '../../lib/errors.ts';
 
@@ -63,6 +63,11 @@ export class WorkFolder {
   /** Removes everything. */
   async remove(): Promise<void> {
     await rm(this.path, { recursive: true, force: true });
+  }
+
+  /** Removes the folders where nothing has come to lie in them. */
+  async leave(): Promise<void> {
+    for (const folder of [this.path, dirname(this.path)]) await rmdir(folder).catch(() => undefined);
   }
 
   #pathOf(name: string, key: unknown, extension: string): string {
