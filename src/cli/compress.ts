@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CompressReport, CompressRequest, VariantReport } from '../catalogue/compress/job-messages.ts';
-import { type Method, METHODS } from '../catalogue/compress/recipe.ts';
+import { METHODS, type Method } from '../catalogue/compress/recipe.ts';
 import { configPath } from '../config/paths.ts';
 import type { TaskConfig } from '../config/schema.ts';
 import { SelvageError } from '../lib/errors.ts';
@@ -47,8 +47,16 @@ export function registerCompress(program: Command): void {
     .option('--task <file>', 'YAML file that says how the model takes images')
     .option('-c, --config <file>', 'configuration, for a model by name', configPath())
     .option('--methods <list>', 'what to make, separated by commas', METHODS.join(','))
-    .option('--max-accuracy-drop <fraction>', 'largest loss that is accepted; 0.01 is one percentage point', '0.01')
-    .option('--budget <seconds>', 'time to search for better recipes; 0 makes one variant of each method', '0')
+    .option(
+      '--max-accuracy-drop <fraction>',
+      'largest loss that is accepted; 0.01 is one percentage point',
+      '0.01',
+    )
+    .option(
+      '--budget <seconds>',
+      'time to search for better recipes; 0 makes one variant of each method',
+      '0',
+    )
     .option('--seed <n>', 'decides which samples are used for what', '0')
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
@@ -103,7 +111,9 @@ async function modelOf(
     throw SelvageError.of('MODEL_NOT_FOUND', { model, known });
   }
   if (found.source === undefined) {
-    throw SelvageError.of('USAGE', { problem: `model '${model}' has variants: name the file of the float one` });
+    throw SelvageError.of('USAGE', {
+      problem: `model '${model}' has variants: name the file of the float one`,
+    });
   }
   return { model: found.source, task: (await taskOf(task)) ?? found.task };
 }
@@ -125,7 +135,9 @@ function methodsOf(list: string): Method[] {
   const names = list.split(',').map((name) => name.trim());
   const wrong = names.find((name) => !METHODS.some((method) => method === name));
   if (wrong !== undefined) {
-    throw SelvageError.of('USAGE', { problem: `--methods: there is no '${wrong}'; there are ${METHODS.join(', ')}` });
+    throw SelvageError.of('USAGE', {
+      problem: `--methods: there is no '${wrong}'; there are ${METHODS.join(', ')}`,
+    });
   }
   return METHODS.filter((method) => names.includes(method));
 }
@@ -139,7 +151,9 @@ function numberOf(
 ): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   if (fits(value) && value >= min && value <= max) return value;
-  throw SelvageError.of('USAGE', { problem: `${option}: expected a number from ${min} to ${max}, found '${text}'` });
+  throw SelvageError.of('USAGE', {
+    problem: `${option}: expected a number from ${min} to ${max}, found '${text}'`,
+  });
 }
 
 /** The report for people: one row a variant, then why each was refused, then where the files are. */
@@ -148,7 +162,11 @@ function describeReport(report: CompressReport, out: string): string[] {
   const rows = [{ id: 'float', status: '', agreement: undefined, speed: null, ...float }, ...variants];
   const table = formatTable<(typeof rows)[number]>(rows, [
     { title: 'VARIANT', value: ({ id }) => id },
-    { title: 'SIZE', value: ({ sizeBytes }) => (sizeBytes === 0 ? undefined : formatBytes(sizeBytes)), align: 'right' },
+    {
+      title: 'SIZE',
+      value: ({ sizeBytes }) => (sizeBytes === 0 ? undefined : formatBytes(sizeBytes)),
+      align: 'right',
+    },
     { title: 'SPEED', value: ({ speed }) => speedText(speed), align: 'right' },
     { title: 'ACCURACY', value: ({ accuracy }) => percent(accuracy), align: 'right' },
     { title: 'AGREEMENT', value: ({ agreement }) => percent(agreement), align: 'right' },

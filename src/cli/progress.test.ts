@@ -4,7 +4,10 @@ import { barLine, progressDisplay } from './progress.ts';
 
 describe('progress', () => {
   it('tells the time left from the time passed', () => {
-    assert.equal(barLine(0.25, 'calibrating', 20_000), '[======                  ]  25 %, 1 min 0 s left  calibrating');
+    assert.equal(
+      barLine(0.25, 'calibrating', 20_000),
+      '[======                  ]  25 %, 1 min 0 s left  calibrating',
+    );
     assert.equal(barLine(0.5, 'x', 10_800_000), '[============            ]  50 %, 3 h 0 min left  x');
     assert.equal(barLine(1.2, 'x', 5000), '[========================] 100 %, 1 s left  x');
   });

@@ -85,7 +85,18 @@ async function withData(
     const calibration = () => samples.all(split.calibration.indices);
     const maker = new VariantMaker(simplified, source.path, { work, memory, samples: calibration }, key);
     const firstConvolution = simplified.graph?.node.find(({ opType }) => opType === 'Conv')?.name;
-    const compression = { request, source, work, memory, samples, split, reference, maker, firstConvolution, key };
+    const compression = {
+      request,
+      source,
+      work,
+      memory,
+      samples,
+      split,
+      reference,
+      maker,
+      firstConvolution,
+      key,
+    };
     return await makeVariants(compression, fingerprint, report);
   } finally {
     reference.close();
@@ -94,9 +105,15 @@ async function withData(
   }
 }
 
-async function simplifiedModel(source: SourceModel, work: WorkFolder, memory: MemoryPeak): Promise<ModelProto> {
+async function simplifiedModel(
+  source: SourceModel,
+  work: WorkFolder,
+  memory: MemoryPeak,
+): Promise<ModelProto> {
   const key = [source.hash, runtimeVersion()];
-  const path = await work.file('simplified', key, () => simplifyModel(source.model, source.path, work, memory));
+  const path = await work.file('simplified', key, () =>
+    simplifyModel(source.model, source.path, work, memory),
+  );
   return decodeModel(path, new Uint8Array(await readFile(path)));
 }
 

@@ -12,7 +12,11 @@ import type { WorkFolder } from './work-folder.ts';
  * Names of the values of the main graph that are FP32 tensors: inputs first, then in the order of the nodes. What the
  * model does not say itself, the runtime infers.
  */
-export async function floatValues(model: ModelProto, work: WorkFolder, memory: MemoryPeak): Promise<string[]> {
+export async function floatValues(
+  model: ModelProto,
+  work: WorkFolder,
+  memory: MemoryPeak,
+): Promise<string[]> {
   const { graph } = model;
   if (graph === undefined) return [];
   const given = graph.node.flatMap((node) => node.output.filter((name) => name !== ''));

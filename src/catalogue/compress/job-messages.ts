@@ -1,5 +1,5 @@
-import type { Recipe, Method } from './recipe.ts';
 import type { TaskConfig } from '../../config/schema.ts';
+import type { Method, Recipe } from './recipe.ts';
 
 /** What a compression is asked for; paths are absolute. */
 export interface CompressRequest {

@@ -30,7 +30,12 @@ export function withExtremes(model: ModelProto, names: readonly string[]): Model
   const reduce = (op: string, output: string, attributes: NodeSpec['attributes']): void => {
     const rows = names.map((name, index) => {
       const [value, row] = [`${output}.${index}`, `${output}.${index}.row`];
-      nodes.push({ op, inputs: [name], outputs: [value], ...(attributes === undefined ? {} : { attributes }) });
+      nodes.push({
+        op,
+        inputs: [name],
+        outputs: [value],
+        ...(attributes === undefined ? {} : { attributes }),
+      });
       nodes.push({ op: 'Reshape', inputs: [value, `${PREFIX}one`], outputs: [row] });
       return row;
     });
@@ -100,7 +105,9 @@ export function withOutputs(model: ModelProto, names: readonly string[]): ModelP
   const result = copyMessage(model);
   if (model.graph === undefined) return result;
   const known = new Set(model.graph.output.map(({ name }) => name));
-  const added = names.filter((name) => !known.has(name)).map((name) => create(ValueInfoProtoSchema, { name }));
+  const added = names
+    .filter((name) => !known.has(name))
+    .map((name) => create(ValueInfoProtoSchema, { name }));
   result.graph = copyMessage(model.graph);
   result.graph.output = [...model.graph.output, ...added];
   return result;

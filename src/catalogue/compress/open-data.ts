@@ -85,7 +85,10 @@ function scoresOutput(
   const classes = output?.shape.at(-1);
   if (output === undefined || classes === undefined || output.shape.length > 2) return undefined;
   const isRow = output.shape.length === 1 || (output.shape[0] ?? -1) <= 1;
-  const mirrors = inputs.some(({ shape }) => shape.length === output.shape.length && shape.at(-1) === classes);
-  if (task === undefined && (!isRow || mirrors || classes === 1 || output.datatype !== 'FP32')) return undefined;
+  const mirrors = inputs.some(
+    ({ shape }) => shape.length === output.shape.length && shape.at(-1) === classes,
+  );
+  if (task === undefined && (!isRow || mirrors || classes === 1 || output.datatype !== 'FP32'))
+    return undefined;
   return { name: output.name, classes: classes > 0 ? classes : undefined };
 }

@@ -11,7 +11,10 @@ const COMPRESS_JOB = new URL('./compress-job.js', import.meta.url);
  * (MODEL_…, DATA_…, LABELS_INVALID, TASK_MISFIT), FILE_UNWRITABLE, CANCELLED or JOB_DIED. A job that was killed or
  * cancelled leaves whole files only; started again with the same request, it goes on where it was.
  */
-export async function runCompress(request: CompressRequest, options: JobOptions = {}): Promise<CompressReport> {
+export async function runCompress(
+  request: CompressRequest,
+  options: JobOptions = {},
+): Promise<CompressReport> {
   try {
     return await runJob<CompressRequest, CompressReport>(COMPRESS_JOB, request, options);
   } catch (error) {

@@ -42,7 +42,10 @@ export class SampleSource {
   }
 
   /** The inputs of samples, in the order of `indices`; calls `onSample` before each. */
-  async *all(indices: readonly number[], onSample?: (count: number) => void): AsyncGenerator<readonly Tensor[]> {
+  async *all(
+    indices: readonly number[],
+    onSample?: (count: number) => void,
+  ): AsyncGenerator<readonly Tensor[]> {
     for (const [count, index] of indices.entries()) {
       onSample?.(count);
       yield await this.inputs(index);

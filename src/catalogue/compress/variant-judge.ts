@@ -55,4 +55,3 @@ export function judge(figures: VariantFigures, floatBytes: number, maxAccuracyDr
     reason: `neither faster (${times} the speed) nor smaller (${sizeBytes} of ${floatBytes} bytes) than the float model`,
   };
 }
-

@@ -67,7 +67,8 @@ export class VariantMaker {
       const method = CALIBRATION_METHODS[calibration];
       const names = await floatValues(this.#model, work, memory);
       const { calibrator, sizes } = await observeExtremes(this.#context, this.#model, names);
-      const values = calibration === 'minmax' ? calibrator : await observeValues(this.#context, this.#model, sizes);
+      const values =
+        calibration === 'minmax' ? calibrator : await observeValues(this.#context, this.#model, sizes);
       return names.map((name) => [name, values.range(name, method)] as const);
     });
   }

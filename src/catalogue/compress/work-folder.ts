@@ -71,7 +71,9 @@ export class WorkFolder {
   }
 
   #pathOf(name: string, key: unknown, extension: string): string {
-    const hash = createHash('sha256').update(JSON.stringify([FORMAT, name, key])).digest('hex');
+    const hash = createHash('sha256')
+      .update(JSON.stringify([FORMAT, name, key]))
+      .digest('hex');
     return join(this.path, `${name}-${hash.slice(0, 24)}.${extension}`);
   }
 }
@@ -79,6 +81,7 @@ export class WorkFolder {
 /** Removes the temporary files that a killed job left in a folder. */
 export async function removeTemporary(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith(TEMPORARY_PREFIX) && name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
+    if (name.startsWith(TEMPORARY_PREFIX) && name.endsWith('.tmp'))
+      await rm(join(folder, name), { force: true });
   }
 }
