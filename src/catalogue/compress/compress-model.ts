@@ -1,44 +1,27 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
-import { type DataSplit, splitDataset } from '../../compress/data/split-dataset.ts';
-import type { ComparisonScores } from '../../compress/score/comparison.ts';
+import { mkdir, readFile } from 'node:fs/promises';
+import { splitDataset } from '../../compress/data/split-dataset.ts';
 import type { ModelProto } from '../../graph/gen/onnx_pb.ts';
 import { decodeModel } from '../../graph/read-model.ts';
 import { reasonOf, SelvageError } from '../../lib/errors.ts';
 import { runtimeVersion } from '../../runtime/runtime-version.ts';
 import { checkRoom } from './check-room.ts';
+import { chooseRecipes } from './choose-recipes.ts';
+import type { Compression, Report } from './compression.ts';
+import { type FinishedVariant, finishVariant } from './finish-variant.ts';
 import { FloatReference } from './float-reference.ts';
-import type { CompressReport, CompressRequest, VariantReport } from './job-messages.ts';
+import type { CompressReport, CompressRequest } from './job-messages.ts';
 import { MemoryPeak } from './memory-peak.ts';
 import { type OpenedData, openData } from './open-data.ts';
 import { partSizes } from './part-sizes.ts';
 import { readSource, type SourceModel } from './read-source.ts';
-import { type Recipe, recipeId, standardRecipe } from './recipe.ts';
 import { SampleSource } from './sample-source.ts';
 import { simplifyModel } from './simplify-model.ts';
-import { compareSpeed, judge, type VariantFigures } from './variant-judge.ts';
 import { VariantMaker } from './variant-maker.ts';
 import { WorkFolder } from './work-folder.ts';
-import { placeVariant, variantPath, writeManifest } from './write-results.ts';
+import { writeManifest } from './write-results.ts';
 
-type Report = (fraction: number, message: string) => void;
-
-/** Parts of the whole that are done at the beginning of each step; the variants share what lies between. */
-const DONE = { simplify: 0.02, fingerprint: 0.05, variants: 0.1, write: 0.97 } as const;
-
-/** What all steps of a job work with. */
-interface Compression {
-  readonly request: CompressRequest;
-  readonly source: SourceModel;
-  readonly work: WorkFolder;
-  readonly memory: MemoryPeak;
-  readonly samples: SampleSource;
-  readonly split: DataSplit;
-  readonly reference: FloatReference;
-  readonly maker: VariantMaker;
-  readonly firstConvolution: string | undefined;
-  /** What the figures depend on besides the recipe. */
-  readonly key: unknown;
-}
+/** Parts of the whole that are done at the beginning of each step; variants share what lies between. */
+const DONE = { simplify: 0.02, fingerprint: 0.05, search: 0.1, variants: 0.7, write: 0.97 } as const;
 
 /**
  * Makes the variants of a request, measures and gates them, and writes them with their manifest. Finished steps of a
@@ -97,7 +80,8 @@ async function withData(
       firstConvolution,
       key,
     };
-    return await makeVariants(compression, fingerprint, report);
+    const { warnings } = data.dataset;
+    return await makeVariants(compression, { sha256: fingerprint, warnings }, report);
   } finally {
     reference.close();
     samples.close();
@@ -117,115 +101,43 @@ async function simplifiedModel(
   return decodeModel(path, new Uint8Array(await readFile(path)));
 }
 
-/** One variant of each method, in turn. */
+/** Chooses recipes, carries them out one after the other, and writes the manifest. */
 async function makeVariants(
   compression: Compression,
-  fingerprint: string,
+  data: { readonly sha256: string; readonly warnings: readonly string[] },
   report: Report,
 ): Promise<Pick<CompressReport, 'float' | 'variants'>> {
-  const { request, source, split, firstConvolution } = compression;
-  const recipes = request.methods.map((method) => standardRecipe(method, firstConvolution));
-  const variants: VariantReport[] = [];
-  let floatAccuracy: number | undefined;
+  const { request, source, split } = compression;
+  const part = (from: number, to: number): Report => (fraction, message) =>
+    report(from + (to - from) * fraction, message);
+  const isSearch = request.budgetSeconds > 0;
+  const recipes = await chooseRecipes(compression, part(DONE.search, DONE.variants));
+  const start = isSearch ? DONE.variants : DONE.search;
+  const share = (DONE.write - start) / recipes.length;
+  const finished: FinishedVariant[] = [];
   for (const [index, recipe] of recipes.entries()) {
-    const share = (DONE.write - DONE.variants) / recipes.length;
-    const start = DONE.variants + index * share;
-    const { variant, scores } = await makeVariant(compression, recipe, (fraction, message) =>
-      report(start + fraction * share, message),
-    );
-    variants.push(variant);
-    floatAccuracy ??= scores?.accuracy?.float.value;
+    const from = start + index * share;
+    finished.push(await finishVariant(compression, recipe, part(from, from + share)));
   }
   report(DONE.write, 'writing the manifest');
+  const accuracy = finished.map(({ figures }) => figures?.scores.accuracy?.float.value).find(Number.isFinite);
   const float = {
     file: source.path,
     sizeBytes: source.sizeBytes,
-    ...(floatAccuracy === undefined ? {} : { accuracy: floatAccuracy }),
+    ...(accuracy === undefined ? {} : { accuracy }),
   };
   const { calibration, validation, test } = split;
   await writeManifest(request.out, {
     formatVersion: 1,
     model: { sha256: source.hash, sizeBytes: source.sizeBytes },
-    data: {
-      sha256: fingerprint,
-      calibration: calibration.size,
-      validation: validation.size,
-      test: test.size,
-    },
+    data: { ...data, calibration: calibration.size, validation: validation.size, test: test.size },
     seed: request.seed,
     maxAccuracyDrop: request.maxAccuracyDrop,
     runtime: `onnxruntime ${runtimeVersion()}`,
     float,
-    variants,
+    variants: finished.map(({ variant, figures }) => ({ ...variant, measured: figures })),
   });
-  return { float, variants };
-}
-
-interface MadeVariant {
-  readonly variant: VariantReport;
-  readonly scores: ComparisonScores | undefined;
-}
-
-/** Makes one variant, measures and judges it, and puts its file where it belongs. */
-async function makeVariant(compression: Compression, recipe: Recipe, report: Report): Promise<MadeVariant> {
-  const { request, source, work, maker, firstConvolution, key } = compression;
-  const id = recipeId(recipe, firstConvolution);
-  const failed = (reason: string): MadeVariant => ({
-    variant: { id, recipe, file: null, status: 'refused', reason, sizeBytes: 0, snrDb: null, speed: null },
-    scores: undefined,
-  });
-  report(0, `${id}: making`);
-  let file: string;
-  try {
-    file = await work.file('variant', [key, recipe], async () => (await maker.make(recipe)).bytes);
-  } catch (error) {
-    if (error instanceof SelvageError && error.code === 'MODEL_UNSUPPORTED') return failed(error.message);
-    throw error;
-  }
-  const figures = await work.value('figures', [key, recipe], () => measure(compression, id, file, report));
-  if ('fault' in figures) return failed(figures.fault);
-  const { scores, speed, sizeBytes } = figures;
-  const { status, reason } = judge(figures, source.sizeBytes, request.maxAccuracyDrop);
-  const target = variantPath(request.out, id, status);
-  await placeVariant(file, target);
-  const variant: VariantReport = {
-    id,
-    recipe,
-    file: target,
-    status,
-    reason,
-    sizeBytes,
-    ...(scores.accuracy === undefined ? {} : { accuracy: scores.accuracy.variant.value }),
-    ...(scores.agreement === undefined ? {} : { agreement: scores.agreement.value }),
-    snrDb: scores.snrDb ?? null,
-    speed: speed === undefined ? null : { median: speed.median, low: speed.low, high: speed.high },
-  };
-  return { variant, scores };
-}
-
-/** Scores a variant on the test samples and times it; a variant that does not run is a finding, not a failure. */
-async function measure(
-  { source, split, samples, reference, memory }: Compression,
-  id: string,
-  file: string,
-  report: Report,
-): Promise<VariantFigures | { readonly fault: string }> {
-  const { indices, size } = split.test;
-  const scoring = (from: number, to: number, what: string) => (count: number) =>
-    report(from + ((to - from) * count) / size, `${id}: ${what}`);
-  await reference.prepare(indices, scoring(0.3, 0.5, 'running the float model'));
-  try {
-    const scores = await reference.compare(file, indices, scoring(0.5, 0.8, 'scoring'));
-    report(0.8, `${id}: timing`);
-    const sample = await samples.inputs(indices[0] ?? 0);
-    const speed = await compareSpeed(source.path, file, sample, memory);
-    return { sizeBytes: (await stat(file)).size, scores, speed };
-  } catch (error) {
-    const isItsFault =
-      error instanceof SelvageError && ['MODEL_UNSUPPORTED', 'INFERENCE_FAILED'].includes(error.code);
-    if (!isItsFault) throw error;
-    return { fault: `it does not run: ${error.message}` };
-  }
+  return { float, variants: finished.map(({ variant }) => variant) };
 }
 
 async function makeFolder(path: string): Promise<void> {

@@ -14,6 +14,8 @@ export interface Recipe {
   readonly calibration?: CalibrationName;
   /** int8-static: shift the biases by what rounding the weights does to the mean of each output. */
   readonly biasCorrection?: boolean;
+  /** int8-static: cut off large weights where that makes the mean squared error of their channel smaller. */
+  readonly weightClipping?: 'mse';
   /** int8-static: names of nodes that stay in float. */
   readonly keepFloat?: readonly string[];
 }
@@ -34,6 +36,7 @@ export function recipeId(recipe: Recipe, firstConvolution: string | undefined): 
   const parts: string[] = [recipe.method];
   if (recipe.calibration !== undefined && recipe.calibration !== 'minmax') parts.push(recipe.calibration);
   if (recipe.biasCorrection === true) parts.push('corrected');
+  if (recipe.weightClipping !== undefined) parts.push('clipped');
   const kept = recipe.keepFloat ?? [];
   if (kept.length === 1 && kept[0] === firstConvolution) parts.push('float-first');
   else if (kept.length > 0) parts.push(`float-${kept.length}`);

@@ -1,5 +1,6 @@
-import type { CalibrationMethod } from '../../compress/calibration/calibrator.ts';
+import type { CalibrationMethod, Calibrator } from '../../compress/calibration/calibrator.ts';
 import type { Range } from '../../compress/calibration/range.ts';
+import { isLinearOperator } from '../../compress/linear-node.ts';
 import type { SkippedNode } from '../../compress/pass.ts';
 import { int8Static } from '../../compress/passes/int8-static/int8-static.ts';
 import { runPasses } from '../../compress/pipeline.ts';
@@ -11,6 +12,9 @@ import type { CalibrationName, Recipe } from './recipe.ts';
 
 /** The share of values that the percentile calibrator keeps, in percent. */
 const PERCENTILE = 99.99;
+
+/** Counting values costs far more than finding extremes, and each sample holds many values. */
+const HISTOGRAM_SAMPLES = 24;
 
 const CALIBRATION_METHODS: Readonly<Record<CalibrationName, CalibrationMethod>> = {
   minmax: { type: 'minmax' },
@@ -36,6 +40,7 @@ export class VariantMaker {
   readonly #context: ObservationContext;
   /** What the samples and the model are, for the keys of finished steps. */
   readonly #key: unknown;
+  #counted: Calibrator | undefined;
 
   constructor(model: ModelProto, path: string, context: ObservationContext, key: unknown) {
     this.#model = model;
@@ -55,9 +60,30 @@ export class VariantMaker {
     };
   }
 
+  /** Names of the nodes with weights that a recipe changes, in the order of the graph. */
+  async layers(recipe: Recipe): Promise<string[]> {
+    const pass = await this.#passOf(recipe);
+    const { reports } = runPasses(this.#model, [pass], { path: this.#path });
+    const handled = new Set(reports.flatMap((report) => report.handled));
+    const nodes = this.#model.graph?.node ?? [];
+    return nodes.filter((node) => handled.has(node.name) && isLinearOperator(node)).map(({ name }) => name);
+  }
+
   async #passOf(recipe: Recipe) {
     const ranges = new Map(await this.#ranges(recipe.calibration ?? 'minmax'));
-    return int8Static({ ranges, keep: new Set(recipe.keepFloat) });
+    return int8Static({
+      ranges,
+      keep: new Set(recipe.keepFloat),
+      clipping: recipe.weightClipping ?? 'none',
+    });
+  }
+
+  /** Counts of all FP32 values, which serve every calibrator but min/max; made once. */
+  async #histograms(sizes: ReadonlyMap<string, number>): Promise<Calibrator> {
+    const { samples } = this.#context;
+    const some = { ...this.#context, samples: () => first(samples(), HISTOGRAM_SAMPLES) };
+    this.#counted ??= await observeValues(some, this.#model, sizes);
+    return this.#counted;
   }
 
   /** Ranges of all FP32 values by a calibrator. */
@@ -68,8 +94,17 @@ export class VariantMaker {
       const names = await floatValues(this.#model, work, memory);
       const { calibrator, sizes } = await observeExtremes(this.#context, this.#model, names);
       const values =
-        calibration === 'minmax' ? calibrator : await observeValues(this.#context, this.#model, sizes);
+        calibration === 'minmax' ? calibrator : await this.#histograms(sizes);
       return names.map((name) => [name, values.range(name, method)] as const);
     });
+  }
+}
+
+async function* first<Item>(items: AsyncIterable<Item>, count: number): AsyncGenerator<Item> {
+  let taken = 0;
+  for await (const item of items) {
+    yield item;
+    taken += 1;
+    if (taken >= count) return;
   }
 }
