@@ -24,6 +24,8 @@ export interface LinearNode {
   readonly bias: Float32Array | undefined;
   /** Factor of Gemm on the product. */
   readonly alpha: number;
+  /** Groups of Conv. */
+  readonly group: number;
 }
 
 /** Why a node is not a `LinearNode`. */
@@ -53,7 +55,8 @@ export function linearNode(graph: Graph, node: NodeProto): LinearNode | NotLinea
   const bias = biasName === '' ? undefined : biasOf(graph, node, biasName, channels);
   if (bias !== undefined && 'reason' in bias) return bias;
   const alpha = operator === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1;
-  return { node, operator, input, weight, dims, values, axis, channels, bias, alpha };
+  const group = operator === 'Conv' ? intAttribute(node, 'group', 1) : 1;
+  return { node, operator, input, weight, dims, values, axis, channels, bias, alpha, group };
 }
 
 function channelAxis(node: NodeProto, dims: readonly number[]): number | NotLinear {
@@ -78,4 +81,40 @@ function biasOf(graph: Graph, node: NodeProto, name: string, channels: number): 
     { length: channels },
     (_, at) => beta * (values[values.length === 1 ? 0 : at] ?? 0),
   );
+}
+
+/** The weights of a Gemm or MatMul as a matrix of `inputs` rows and `channels` columns, row-major, `alpha` multiplied in. */
+export function weightMatrix({ values, axis, channels, alpha }: LinearNode): Float32Array {
+  const inputs = values.length / channels;
+  const isTransposed = axis === 0;
+  return Float32Array.from(values, (_, at) => {
+    const from = isTransposed ? (at % channels) * inputs + Math.floor(at / channels) : at;
+    return alpha * (values[from] ?? 0);
+  });
+}
+
+/** The product of a Gemm or MatMul with what is added to it. */
+export interface MatrixProduct extends LinearNode {
+  /** The name of the value that product and bias give. */
+  readonly output: string;
+  /** The Add whose constant is the bias, where it is not the node's own. */
+  readonly add: NodeProto | undefined;
+}
+
+/** A Gemm, or a MatMul with the bias that a following Add brings; other nodes and why they are none. */
+export function matrixProduct(graph: Graph, node: NodeProto): MatrixProduct | NotLinear {
+  if (!isLinearOperator(node) || node.opType === 'Conv') return { reason: 'it is no matrix product' };
+  const linear = linearNode(graph, node);
+  if ('reason' in linear) return linear;
+  const [output = ''] = node.output;
+  const add = node.opType === 'MatMul' ? graph.soleConsumer(output) : undefined;
+  if (add === undefined || add.opType !== 'Add' || !isDefaultDomain(add.domain)) {
+    return { ...linear, output, add: undefined };
+  }
+  const constant = add.input.find((name) => name !== output) ?? '';
+  const bias = graph.floats(constant);
+  if (graph.constant(constant)?.dims.length !== 1 || bias?.length !== linear.channels) {
+    return { ...linear, output, add: undefined };
+  }
+  return { ...linear, bias, output: add.output[0] ?? '', add };
 }

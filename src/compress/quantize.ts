@@ -114,7 +114,7 @@ export function quantizeWeights(
     if (scale === 0) return;
     for (let at = start; at < end; at++) {
       const q = roundHalfEven(Math.fround((values[at] ?? 0) / scale));
-      result[at] = q > limit ? limit : q < -limit ? -limit : q;
+      result[at] = Math.max(-limit, Math.min(limit, q));
     }
   });
   return result;

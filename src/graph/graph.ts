@@ -199,6 +199,15 @@ export class Graph {
     this.#model.opsetImport.push(create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }));
   }
 
+  /** Sets the version of an operator set, whatever it was. */
+  setOpset(domain: string, version: number): void {
+    const others = this.#model.opsetImport.filter((one) => !sameDomain(one.domain, domain));
+    this.#model.opsetImport = [
+      create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }),
+      ...others,
+    ];
+  }
+
   /** Drops the operator sets of which no node, in bodies neither, and no function is; ONNX's own stays. */
   dropUnusedOpsets(): void {
     const used = new Set(this.#model.functions.map(({ domain }) => domain));

@@ -21,6 +21,9 @@ const ARITHMETIC: ReadonlySet<string> = new Set([
   'Softmax',
 ]);
 
+/** QLinearConv and its like exist from here on. */
+const FIRST_WITH_INTEGERS = 10;
+
 /** The first opset in which each operator takes 8-bit integers. */
 const DIRECT: ReadonlyMap<string, number> = new Map([
   ['MaxPool', 12],
@@ -40,6 +43,9 @@ const DIRECT: ReadonlyMap<string, number> = new Map([
 /** The kind of a node's operator, or why it has no form in 8-bit integers. */
 export function operatorKind(graph: Graph, node: NodeProto): OperatorKind | { readonly reason: string } {
   if (!isDefaultDomain(node.domain)) return { reason: `operators of domain ${node.domain} stay as they are` };
+  if (graph.opset() < FIRST_WITH_INTEGERS) {
+    return { reason: `integer operators need opset ${FIRST_WITH_INTEGERS}, the model has ${graph.opset()}` };
+  }
   if (isLinearOperator(node)) return 'linear';
   if (ARITHMETIC.has(node.opType)) return arithmeticKind(node);
   const since = DIRECT.get(node.opType);

@@ -40,7 +40,7 @@ export function planInt8(graph: Graph, options: Int8StaticOptions, report: Repor
       report.skip(node, role.reason);
     }
   }
-  return worthwhile(candidates, report);
+  return worthwhile(candidates, options, report);
 }
 
 function candidateRole(graph: Graph, node: NodeProto, options: Int8StaticOptions): Role | Stays {
@@ -58,7 +58,9 @@ function candidateRole(graph: Graph, node: NodeProto, options: Int8StaticOptions
   if ('reason' in inputs) return inputs;
   const clamp = clampAfter(graph, node, options);
   const output = clamp?.node.output[0] ?? node.output[0] ?? '';
-  const missing = [...inputs, output].find((value) => !hasRange(options, value));
+  // A matrix product can do without integers behind it.
+  const required = node.opType === 'Gemm' || node.opType === 'MatMul' ? inputs : [...inputs, output];
+  const missing = required.find((value) => !hasRange(options, value));
   if (missing !== undefined) return { reason: `there is no range of value '${missing}'` };
   return { node, kind, inputs, output, clamp, linear };
 }
@@ -94,11 +96,11 @@ function clampAfter(graph: Graph, node: NodeProto, options: Int8StaticOptions): 
  * Drops what gains nothing: an arithmetic or direct node is only worth it between others, taking integers that are
  * there already and giving some that are needed. Linear ones are always worth it.
  */
-function worthwhile(candidates: readonly Role[], report: ReportBuilder): Role[] {
+function worthwhile(candidates: readonly Role[], options: Int8StaticOptions, report: ReportBuilder): Role[] {
   const given = new Set<string>();
   const between = candidates.filter((role) => {
     const isFed = role.kind === 'linear' || role.inputs.some((input) => given.has(input));
-    if (isFed) given.add(role.output);
+    if (isFed && (role.kind === 'direct' || hasRange(options, role.output))) given.add(role.output);
     return isFed;
   });
   const needed = new Set<string>();

@@ -6,6 +6,20 @@ import { type ActivationType, activationParameters, type QuantParameters, quanti
 /** The first opset whose DequantizeLinear has scales by channel; before it the runtime's own operator is used. */
 const OPSET_PER_CHANNEL = 13;
 
+/** Elements to be stored. */
+type StoreArguments = [
+  datatype: 'INT8' | 'INT32' | 'FP32',
+  dims: readonly number[],
+  elements: ArrayBufferView,
+];
+
+/** Quantized weights (INT8) or a bias (INT32). */
+interface StoredIntegers {
+  readonly datatype: 'INT8' | 'INT32';
+  readonly dims: readonly number[];
+  readonly elements: Int8Array | Int32Array;
+}
+
 /** Makes the integer forms of a graph's values, each once: QuantizeLinear, DequantizeLinear and their constants. */
 export class QuantizedValues {
   readonly #graph: Graph;
@@ -72,10 +86,9 @@ export class QuantizedValues {
     );
     const parameters = activationParameters(range, this.#type);
     const dims = dimsOf(this.#graph.constant(name) ?? tensor('', 'FP32', [0], values));
-    const array = this.#type === 'u8' ? Uint8Array : Int8Array;
     const integers = Array.from(values, (value) => quantize(value, parameters, this.#type));
-    const stored = this.#graph.fresh(`${name}_quantized`);
-    this.#graph.setInitializer(tensor(stored, this.#datatype, dims, array.from(integers)));
+    const elements = this.#type === 'u8' ? Uint8Array.from(integers) : Int8Array.from(integers);
+    const stored = this.#store(`${name}_quantized`, this.#datatype, dims, elements);
     const result = this.#graph.fresh(`${name}_dequantized`);
     this.#addDequantize(stored, result, parameters);
     this.#floats.set(name, result);
@@ -87,18 +100,22 @@ export class QuantizedValues {
     return this.#zeroPoint(this.#parametersOf(value).zeroPoint);
   }
 
-  /** Integers that are there already, dequantized by channels along an axis (zero point 0); returns the floats' name. */
-  dequantizeChannels(integers: string, scales: Float32Array, axis: number, base: string): string {
-    const scale = this.#graph.fresh(`${base}_scale`);
-    this.#graph.setInitializer(tensor(scale, 'FP32', [scales.length], scales));
+  /**
+   * Stores weights or a bias as integers by channel along an axis, with zero points of 0, and dequantizes them; returns
+   * the name of the floats. Without the zero points the runtime makes no integer kernel of Gemm.
+   */
+  addChannels(base: string, integers: StoredIntegers, scales: Float32Array, axis: number): string {
+    const { datatype, dims, elements } = integers;
+    const zeros = `zero_points_${datatype}_${scales.length}`;
+    const zeroElements = (datatype === 'INT8' ? Int8Array : Int32Array).from(scales, () => 0);
+    const inputs = [
+      this.#store(`${base}_quantized`, datatype, dims, elements),
+      this.#store(`${base}_scale`, 'FP32', [scales.length], scales),
+      this.#shared(zeros, (name) => tensor(name, datatype, [scales.length], zeroElements)),
+    ];
     const output = this.#graph.fresh(`${base}_dequantized`);
-    this.#graph.add({
-      op: 'DequantizeLinear',
-      domain: this.#domain,
-      inputs: [integers, scale],
-      outputs: [output],
-      attributes: { axis: int(axis) },
-    });
+    const attributes = { axis: int(axis) };
+    this.#graph.add({ op: 'DequantizeLinear', domain: this.#domain, inputs, outputs: [output], attributes });
     return output;
   }
 
@@ -120,15 +137,19 @@ export class QuantizedValues {
   }
 
   #scale(scale: number): string {
-    return this.#scalar(`scale_${scale}`, (name) => tensor(name, 'FP32', [], Float32Array.of(scale)));
+    return this.#shared(`scale_${scale}`, (name) => tensor(name, 'FP32', [], Float32Array.of(scale)));
   }
 
   #zeroPoint(zeroPoint: number): string {
     const elements = (this.#type === 'u8' ? Uint8Array : Int8Array).of(zeroPoint);
-    return this.#scalar(`zero_point_${zeroPoint}`, (name) => tensor(name, this.#datatype, [], elements));
+    return this.#shared(`zero_point_${zeroPoint}`, (name) => tensor(name, this.#datatype, [], elements));
   }
 
-  #scalar(key: string, make: (name: string) => ReturnType<typeof tensor>): string {
+  #store(base: string, ...[datatype, dims, elements]: StoreArguments): string {
+    return this.#graph.setInitializer(tensor(this.#graph.fresh(base), datatype, dims, elements));
+  }
+
+  #shared(key: string, make: (name: string) => ReturnType<typeof tensor>): string {
     const known = this.#constants.get(key);
     if (known !== undefined) return known;
     const name = this.#graph.setInitializer(make(this.#graph.fresh(key)));

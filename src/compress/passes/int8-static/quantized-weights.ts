@@ -1,4 +1,3 @@
-import { tensor } from '../../../graph/build-model.ts';
 import type { Graph } from '../../../graph/graph.ts';
 import type { LinearNode } from '../../linear-node.ts';
 import {
@@ -33,9 +32,8 @@ export class QuantizedWeights {
     if (linear.bias === undefined) return;
     const bias = quantizeBias(linear.bias, inputScale, scales);
     const base = linear.node.input[2] ?? linear.weight;
-    const stored = this.#graph.fresh(`${base}_quantized`);
-    this.#graph.setInitializer(tensor(stored, 'INT32', [linear.channels], bias.values));
-    this.#graph.setInput(linear.node, 2, this.#values.dequantizeChannels(stored, bias.scales, 0, base));
+    const integers = { datatype: 'INT32', dims: [linear.channels], elements: bias.values } as const;
+    this.#graph.setInput(linear.node, 2, this.#values.addChannels(base, integers, bias.scales, 0));
   }
 
   #weights(linear: LinearNode, scales: Float32Array): string {
@@ -43,10 +41,8 @@ export class QuantizedWeights {
     const key = JSON.stringify([weight, axis, Buffer.from(scales.buffer).toString('base64')]);
     const known = this.#made.get(key);
     if (known !== undefined) return known;
-    const integers = quantizeWeights(linear.values, channelView(dims, axis), scales, this.#scaling);
-    const stored = this.#graph.fresh(`${weight}_quantized`);
-    this.#graph.setInitializer(tensor(stored, 'INT8', dims, integers));
-    const name = this.#values.dequantizeChannels(stored, scales, axis, weight);
+    const elements = quantizeWeights(linear.values, channelView(dims, axis), scales, this.#scaling);
+    const name = this.#values.addChannels(weight, { datatype: 'INT8', dims, elements }, scales, axis);
     this.#made.set(key, name);
     return name;
   }
