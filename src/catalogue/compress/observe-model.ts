@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { Calibrator } from '../../compress/calibration/calibrator.ts';
 import { ChannelMeans } from '../../compress/calibration/channel-means.ts';
+import type { Range } from '../../compress/calibration/range.ts';
 import type { ModelProto } from '../../graph/gen/onnx_pb.ts';
 import { writeModel } from '../../graph/write-model.ts';
 import { numbersOf } from '../../tensor/numbers.ts';
@@ -30,30 +31,44 @@ export interface ObservationContext {
   readonly samples: Samples;
 }
 
-/** The extremes of tensors, and how many elements each has in one sample at most. */
-export interface Extremes {
-  readonly calibrator: Calibrator;
-  readonly sizes: ReadonlyMap<string, number>;
+/** What one pass over the samples finds without taking values out of the runs; survives JSON. */
+export interface Overview {
+  /** Range of every tensor, and how many elements it has in one sample at most. */
+  readonly tensors: ReadonlyArray<{ readonly name: string; readonly range: Range; readonly size: number }>;
+  /** Mean of every channel, by tensor. */
+  readonly means: ReadonlyArray<readonly [name: string, means: readonly number[]]>;
 }
 
-/** Runs the model on all samples and finds the smallest and largest value of each of these FP32 tensors. */
-export async function observeExtremes(
+/**
+ * Runs the model on all samples and finds the smallest and largest value of the FP32 tensors `names`, and the mean of
+ * every channel of the tensors `channels`.
+ */
+export async function observeOverview(
   context: ObservationContext,
   model: ModelProto,
   names: readonly string[],
-): Promise<Extremes> {
+  channels: readonly ChannelsOf[],
+): Promise<Overview> {
   const calibrator = new Calibrator();
   const sizes = new Map<string, number>();
-  if (names.length === 0) return { calibrator, sizes };
-  const wanted = [EXTREMES.min, EXTREMES.max, EXTREMES.size];
-  await runObserved(context, withExtremes(model, names), wanted, (outputs) => {
-    const [least, most, counts] = outputs.map((tensor) => numbersOf(tensor) ?? []);
+  const means = new ChannelMeans();
+  const wanted = [EXTREMES.min, EXTREMES.max, EXTREMES.size, ...channels.map((_, at) => channelMeanOutput(at))];
+  const observed = withChannelMeans(withExtremes(model, names), channels);
+  await runObserved(context, observed, wanted, ([least, most, counts, ...rows]) => {
+    const [leastOf, mostOf, countOf] = [least, most, counts].map((one) => (one && numbersOf(one)) ?? []);
     for (const [index, name] of names.entries()) {
-      calibrator.observeExtremes(name, least?.[index] ?? 0, most?.[index] ?? 0);
-      sizes.set(name, Math.max(sizes.get(name) ?? 0, counts?.[index] ?? 0));
+      calibrator.observeExtremes(name, leastOf?.[index] ?? 0, mostOf?.[index] ?? 0);
+      sizes.set(name, Math.max(sizes.get(name) ?? 0, countOf?.[index] ?? 0));
+    }
+    for (const [index, row] of rows.entries()) {
+      means.observe(channels[index]?.name ?? '', numbersOf(row) ?? [], row.shape, 0);
     }
   });
-  return { calibrator, sizes };
+  const rangeOf = (name: string): Range => calibrator.range(name, { type: 'minmax' });
+  return {
+    tensors: names.map((name) => ({ name, range: rangeOf(name), size: sizes.get(name) ?? 0 })),
+    means: channels.map(({ name }) => [name, [...(means.means(name) ?? [])]]),
+  };
 }
 
 /**
@@ -72,28 +87,6 @@ export async function observeValues(
     });
   }
   return calibrator;
-}
-
-/** Runs the model on all samples and finds the mean of every channel of these FP32 tensors, by name. */
-export async function observeChannelMeans(
-  context: ObservationContext,
-  model: ModelProto,
-  tensors: readonly ChannelsOf[],
-): Promise<Map<string, Float64Array>> {
-  const means = new ChannelMeans();
-  if (tensors.length === 0) return new Map();
-  const wanted = tensors.map((_, index) => channelMeanOutput(index));
-  await runObserved(context, withChannelMeans(model, tensors), wanted, (outputs) => {
-    for (const [index, tensor] of outputs.entries()) {
-      means.observe(tensors[index]?.name ?? '', numbersOf(tensor) ?? [], tensor.shape, 0);
-    }
-  });
-  return new Map(
-    tensors.flatMap(({ name }) => {
-      const found = means.means(name);
-      return found === undefined ? [] : [[name, found] as const];
-    }),
-  );
 }
 
 async function runObserved(

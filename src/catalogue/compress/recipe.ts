@@ -1,5 +1,5 @@
 /** Ways to make a form of a model, in the order they are tried. */
-export const METHODS = ['int8-static'] as const;
+export const METHODS = ['int8-static', 'int8-dynamic'] as const;
 
 /** One way to make a form of a model. */
 export type Method = (typeof METHODS)[number];
