@@ -37,7 +37,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const clients = new HelperProcess<LoadQuestion, LoadAnswer>(workplace, './load-client-main.js');
   const round = (socketPath: string) => async (): Promise<number> => {
     const load = { socketPath, requestPath: tiny.requestPath, connections: CLIENTS };
-    return (await clients.ask({ ...load, durationMs: quick ? 300 : 2000 })).perSecond;
+    return (await clients.ask({ ...load, durationMs: quick ? 150 : 2000 })).perSecond;
   };
   const sides = {
     bare: round(bare.socketPath),
