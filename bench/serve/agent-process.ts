@@ -9,7 +9,8 @@ import type { Workplace } from './workplace.ts';
 
 /** Time the agent has to answer and, once, to import its models. */
 const READY_MS = 60_000;
-const POLL_MS = 1;
+/** More often would take processor time from what is being started. */
+const POLL_MS = 4;
 
 /** An agent's directory with its configuration; it can be started many times. */
 export interface AgentSetup {
@@ -45,6 +46,8 @@ export class AgentProcess {
   readonly #workplace: Workplace;
   readonly #child: ChildProcess;
   readonly #startedAt = performance.now();
+  /** Milliseconds from the start of the process until its socket took a connection; NaN before. */
+  listeningMs = Number.NaN;
 
   /** Starts the process and does not wait. `nodeFlags` go before the script (for a profile). */
   constructor(workplace: Workplace, setup: AgentSetup, nodeFlags: readonly string[] = []) {
@@ -69,7 +72,7 @@ export class AgentProcess {
     let client: LeanClient | undefined;
     try {
       while (performance.now() - this.#startedAt < READY_MS && this.#child.exitCode === null) {
-        client ??= await LeanClient.connect(this.setup.socketPath).catch(() => undefined);
+        client ??= await this.#tryToConnect();
         const response = await client?.send(request);
         if (response?.status === 200) return performance.now() - this.#startedAt;
         await sleep(POLL_MS);
@@ -110,6 +113,12 @@ export class AgentProcess {
 
   stop(): Promise<void> {
     return this.#workplace.stop(this.#child);
+  }
+
+  async #tryToConnect(): Promise<LeanClient | undefined> {
+    const client = await LeanClient.connect(this.setup.socketPath).catch(() => undefined);
+    if (client !== undefined) this.listeningMs = performance.now() - this.#startedAt;
+    return client;
   }
 
   #logTail(): string {
