@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../../src/lib/paths.ts';
@@ -59,6 +59,7 @@ export class AgentProcess {
       stdio: ['ignore', log, log],
       env: { ...process.env, NODE_OPTIONS: '' },
     });
+    closeSync(log);
   }
 
   get pid(): number {
@@ -71,7 +72,7 @@ export class AgentProcess {
     const request = requestBytes('GET', '/v2/health/ready');
     let client: LeanClient | undefined;
     try {
-      while (performance.now() - this.#startedAt < READY_MS && this.#child.exitCode === null) {
+      while (performance.now() - this.#startedAt < READY_MS && !this.#ended) {
         client ??= await this.#tryToConnect();
         const response = await client?.send(request);
         if (response?.status === 200) return performance.now() - this.#startedAt;
@@ -113,6 +114,10 @@ export class AgentProcess {
 
   stop(): Promise<void> {
     return this.#workplace.stop(this.#child);
+  }
+
+  get #ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   async #tryToConnect(): Promise<LeanClient | undefined> {
