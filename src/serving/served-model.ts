@@ -20,6 +20,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'MODEL_FILE_MISSING',
   'MODEL_FILE_INVALID',
   'MODEL_UNSUPPORTED',
+  'FILE_UNREADABLE',
   'TASK_MISFIT',
 ]);
 
