@@ -133,6 +133,12 @@ export class ServedModel {
     this.dispatcher.detach(reason);
   }
 
+  /** Stops serving for good, without waiting for what the runner works on. */
+  close(reason: string): void {
+    this.unload(reason);
+    this.dispatcher.close(reason);
+  }
+
   /** Takes a new configuration. What serves goes on until its successor is ready; no request fails. */
   async reconfigure(config: ModelConfig): Promise<void> {
     this.#config = config;
