@@ -40,6 +40,8 @@ export class Agent implements AgentControl {
   /** Undone in reverse order by `stop`. */
   readonly #undo: Array<() => unknown> = [];
   readonly #end = new AbortController();
+  /** The configuration of the start, which listeners and store still go by. */
+  readonly #begunWith: Config;
   #loaded: KeyedConfig;
   #reloading: Promise<ReloadReport> | undefined;
   #stopping: Promise<void> | undefined;
@@ -47,6 +49,7 @@ export class Agent implements AgentControl {
   private constructor(loaded: KeyedConfig, log: RootLog) {
     const { config } = loaded;
     const clock = systemClock;
+    this.#begunWith = config;
     this.#loaded = loaded;
     this.#log = log;
     this.#metrics = createMetrics();
@@ -232,7 +235,8 @@ export class Agent implements AgentControl {
   }
 
   async #apply(next: KeyedConfig): Promise<ReloadReport> {
-    const { added, changed, removed, unchanged, needRestart } = diffConfig(this.#loaded.config, next.config);
+    const { added, changed, removed, unchanged } = diffConfig(this.#loaded.config, next.config);
+    const { needRestart } = diffConfig(this.#begunWith, next.config);
     // What cannot change while the agent runs stays as it is until it is started again.
     const config: Config = { ...next.config, stateDir: this.#loaded.config.stateDir };
     this.#loaded = { ...next, config };
