@@ -67,8 +67,14 @@ export class Calibrator {
   observation(name: string): Observation {
     const histogram = this.histograms.get(name);
     const extremes = this.extremes.get(name);
-    const min = Math.min(histogram?.min ?? Number.POSITIVE_INFINITY, extremes?.min ?? Number.POSITIVE_INFINITY);
-    const max = Math.max(histogram?.max ?? Number.NEGATIVE_INFINITY, extremes?.max ?? Number.NEGATIVE_INFINITY);
+    const min = Math.min(
+      histogram?.min ?? Number.POSITIVE_INFINITY,
+      extremes?.min ?? Number.POSITIVE_INFINITY,
+    );
+    const max = Math.max(
+      histogram?.max ?? Number.NEGATIVE_INFINITY,
+      extremes?.max ?? Number.NEGATIVE_INFINITY,
+    );
     return {
       min: Number.isFinite(min) ? min : undefined,
       max: Number.isFinite(max) ? max : undefined,
