@@ -53,7 +53,7 @@ export function quantizationError(
   for (let index = 0; index < values.length; index++) {
     const value = values[index] as number;
     const code = scale > 0 ? Math.round(value / scale) + zeroPoint : zeroPoint;
-    const clipped = code < 0 ? 0 : code > codes ? codes : code;
+    const clipped = Math.min(codes, Math.max(0, code));
     const difference = value - (clipped - zeroPoint) * scale;
     error += (weights[index] as number) * difference * difference;
   }

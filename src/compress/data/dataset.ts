@@ -85,6 +85,18 @@ export function checkedSample(
   return { inputs };
 }
 
+/** The inputs as every sample has them, from one of them: what the model leaves free may differ, except for the batch. */
+export function sampleSpecs(sample: Sample, signature: ModelSignature): TensorSpec[] {
+  return sample.inputs.map(({ name, datatype, shape }, at) => {
+    const declared = signature.inputs[at]?.shape ?? [];
+    return {
+      name,
+      datatype,
+      shape: shape.map((size, axis) => (axis > 0 && declared[axis] === -1 ? -1 : size)),
+    };
+  });
+}
+
 /** Names of tensors for a message. */
 export function namesOf(tensors: ReadonlyArray<{ readonly name: string }>): string {
   return tensors.map(({ name }) => `'${name}'`).join(', ');
@@ -96,6 +108,9 @@ function checkTensor(path: string, what: string, tensor: Tensor, spec: TensorSpe
       path,
       `input '${spec.name}' is ${spec.datatype} ${shapeText(spec.shape)}, ${what} has ${tensor.datatype} ${shapeText(tensor.shape)}`,
     );
+  }
+  if (tensor.shape.includes(0)) {
+    throw dataInvalid(path, `${what} has no elements in input '${spec.name}': ${shapeText(tensor.shape)}`);
   }
   try {
     checkTensorData(tensor);

@@ -11,6 +11,8 @@ import { openNpz } from './open-npz.ts';
 import type { OpenOptions } from './open-options.ts';
 
 const HEAD_BYTES = 4096;
+/** `PK` and the number of a local header, or of the end of an archive without files. */
+const ZIP_STARTS = ['504b0304', '504b0506'];
 
 /**
  * Opens data for a model, whatever it is: a folder of images, a `.npy` or `.npz` file, or JSON lines of recorded
@@ -34,8 +36,7 @@ async function openerOf(path: string): Promise<(path: string, options: OpenOptio
     if (file.sizeBytes === 0) throw SelvageError.of('DATA_EMPTY', { path, problem: 'is empty' });
     const head = await readRange(path, file, 0, Math.min(file.sizeBytes, HEAD_BYTES));
     if (isNpy(head)) return openNpy;
-    // `PK` and the number of a local header, or of the end of an archive without files.
-    if (/^PK(\x03\x04|\x05\x06)/.test(head.toString('latin1'))) return openNpz;
+    if (ZIP_STARTS.includes(head.toString('hex', 0, 4))) return openNpz;
     if (/^\s*\{/.test(head.toString('latin1'))) return openJsonl;
     throw dataInvalid(
       path,

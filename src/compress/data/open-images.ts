@@ -2,10 +2,17 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { errnoInWords } from '../../lib/errno.ts';
-import { reasonOf, SelvageError } from '../../lib/errors.ts';
+import { type ErrorCode, SelvageError } from '../../lib/errors.ts';
 import { classIndex, type LabelScheme } from './class-index.ts';
 import { fingerprintHash, readSmallFile } from './data-file.ts';
-import { checkedSample, DATA_LIMITS, type Dataset, dataInvalid, type Sample } from './dataset.ts';
+import {
+  checkedSample,
+  DATA_LIMITS,
+  type Dataset,
+  dataInvalid,
+  type Sample,
+  sampleSpecs,
+} from './dataset.ts';
 import { readLabelsFile } from './labels-file.ts';
 import type { DecodeImage, OpenOptions } from './open-options.ts';
 
@@ -15,6 +22,9 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
   '.webp': 'image/webp',
 };
+
+/** Errors of decoding that are a fault of the image, not of the machine. */
+const IMAGE_FAULTS: readonly ErrorCode[] = ['MEDIA_UNREADABLE', 'MEDIA_TYPE_UNSUPPORTED'];
 
 /**
  * A folder of images (JPEG, PNG, WebP; folders inside it too, hidden files and links to folders not), by path in code
@@ -35,20 +45,12 @@ export async function openImages(folder: string, options: OpenOptions): Promise<
       'images need to know how the model wants them: give the model a task, or arrays instead',
     );
   }
-  const { labels, warnings } = await labelsOf(folder, files, options);
+  const { labels, warnings } = await labelsOf(files, options);
   const read = (index: number) => readImage(folder, files[index] ?? '', decode, options);
   const first = await read(0);
   return {
     size: files.length,
-    inputs: first.inputs.map(({ name, datatype, shape }, at) => {
-      const declared = signature.inputs[at]?.shape ?? [];
-      // A dimension that the model leaves free may differ from image to image, except for the batch.
-      return {
-        name,
-        datatype,
-        shape: shape.map((size, axis) => (axis > 0 && declared[axis] === -1 ? -1 : size)),
-      };
-    }),
+    inputs: sampleSpecs(first, signature),
     labels,
     describe: `${files.length} images in ${folder}`,
     warnings,
@@ -74,7 +76,8 @@ async function readImage(
   const path = join(folder, file);
   const bytes = await readSmallFile(path, DATA_LIMITS.imageBytes);
   const tensors = await decode(bytes, mediaTypeOf(file) ?? '').catch((error: unknown) => {
-    throw dataInvalid(path, reasonOf(error), error);
+    const isFault = error instanceof SelvageError && IMAGE_FAULTS.includes(error.code);
+    throw isFault ? dataInvalid(path, error.message, error) : error;
   });
   return checkedSample(folder, file, tensors, signature);
 }
@@ -122,7 +125,6 @@ function mediaTypeOf(file: string): string | undefined {
 }
 
 async function labelsOf(
-  folder: string,
   files: readonly string[],
   options: OpenOptions,
 ): Promise<{ labels: Int32Array | undefined; warnings: string[] }> {

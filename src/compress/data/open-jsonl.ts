@@ -6,7 +6,14 @@ import { decodeTensorData } from '../../tensor/json-data.ts';
 import { elementCount, joinBytes, splitBytes, type Tensor, type TensorSpec } from '../../tensor/tensor.ts';
 import { classIndex, labelsInvalid } from './class-index.ts';
 import { type FileRange, openDataFile, rangeFingerprint, readRange } from './data-file.ts';
-import { checkedSample, DATA_LIMITS, type Dataset, dataInvalid, dataMismatch } from './dataset.ts';
+import {
+  checkedSample,
+  DATA_LIMITS,
+  type Dataset,
+  dataInvalid,
+  dataMismatch,
+  sampleSpecs,
+} from './dataset.ts';
 import { type Line, linesOf } from './json-lines.ts';
 import { readLabelsFile } from './labels-file.ts';
 import type { OpenOptions } from './open-options.ts';
@@ -42,14 +49,7 @@ export async function openJsonl(path: string, options: OpenOptions): Promise<Dat
     const first = await readSample(0);
     return {
       size,
-      inputs: first.inputs.map(({ name, datatype, shape }, at) => {
-        const declared = options.signature.inputs[at]?.shape ?? [];
-        return {
-          name,
-          datatype,
-          shape: shape.map((one, axis) => (axis > 0 && declared[axis] === -1 ? -1 : one)),
-        };
-      }),
+      inputs: sampleSpecs(first, options.signature),
       labels,
       describe: `${size} recorded samples in ${path}`,
       warnings: [],
@@ -73,11 +73,11 @@ async function indexLines(
   for await (const { line, bytes } of linesOf(path, file)) {
     const document = parseLine(path, line, bytes);
     const rows = batchOf(tensorSpecs(path, line, document), options.signature);
-    for (let row = 0; row < rows; row++) places.push({ line, row, rows });
-    if (places.length > DATA_LIMITS.samples) {
+    if (places.length + rows > DATA_LIMITS.samples) {
       throw dataInvalid(path, `holds more than ${DATA_LIMITS.samples} samples`);
     }
-    labels.push(...rowLabels(path, line, document['label'], rows, options));
+    for (let row = 0; row < rows; row++) places.push({ line, row, rows });
+    for (const label of rowLabels(path, line, document['label'], rows, options)) labels.push(label);
   }
   if (labels.length > 0 && labels.length !== places.length && options.labels === undefined) {
     throw labelsInvalid(
