@@ -18,7 +18,8 @@ export interface Bin {
  * Counts values in bounded memory, without knowing their range in advance. Bins are a power of two wide and begin at
  * multiples of their width, so when the values need more room, pairs of bins merge exactly: the counts depend
  * neither on the order of the values nor on how they were cut into pieces. Zeros are counted apart, since
- * quantization represents them exactly; NaN and infinities are counted and left out.
+ * quantization represents them exactly; the bins reach to 0 for the same reason. NaN and infinities are counted and left
+ * out.
  */
 export class Histogram {
   min = Number.POSITIVE_INFINITY;
@@ -36,18 +37,19 @@ export class Histogram {
 
   /** Adds values; the time is linear, the memory does not grow. */
   add(values: ArrayLike<number>): void {
-    const range = this.survey(values);
-    if (range === undefined) return;
-    this.cover(range.min, range.max);
-    const { counts, sums, first } = this;
-    const perWidth = 1 / this.width;
-    for (let index = 0; index < values.length; index++) {
-      const value = values[index] as number;
-      if (value === 0 || value - value !== 0) continue;
-      const bin = Math.floor(value * perWidth) - first;
-      counts[bin] = (counts[bin] as number) + 1;
-      sums[bin] = (sums[bin] as number) + value;
+    const { min, max, zeros, allFinite } = survey(values);
+    if (!allFinite) {
+      const finite = Array.prototype.filter.call(values, Number.isFinite) as number[];
+      this.nonFinite += values.length - finite.length;
+      this.add(finite);
+      return;
     }
+    if (values.length === 0) return;
+    this.total += values.length;
+    this.min = Math.min(this.min, min) + 0;
+    this.max = Math.max(this.max, max) + 0;
+    this.cover(Math.min(0, min), Math.max(0, max));
+    this.count(values, zeros);
   }
 
   /** The bins that hold values, lowest first; zeros are in none of them. */
@@ -62,27 +64,19 @@ export class Histogram {
     return bins;
   }
 
-  /** Updates what is counted apart; the range of the values that go into bins, or undefined where there are none. */
-  private survey(values: ArrayLike<number>): { min: number; max: number } | undefined {
-    let min = Number.POSITIVE_INFINITY;
-    let max = Number.NEGATIVE_INFINITY;
-    let zeros = 0;
-    let nonFinite = 0;
+  /** Without a branch: zeros go to the bin that begins with 0, and are taken out again. */
+  private count(values: ArrayLike<number>, zeros: number): void {
+    const { counts, sums, first } = this;
+    const perWidth = 1 / this.width;
     for (let index = 0; index < values.length; index++) {
       const value = values[index] as number;
-      if (value === 0) zeros += 1;
-      else if (value - value !== 0) nonFinite += 1;
-      else {
-        if (value < min) min = value;
-        if (value > max) max = value;
-      }
+      // As an integer: an index of -0 is slow.
+      const bin = (Math.floor(value * perWidth) - first) | 0;
+      counts[bin] = (counts[bin] as number) + 1;
+      sums[bin] = (sums[bin] as number) + value;
     }
+    counts[-first] = (counts[-first] as number) - zeros;
     this.zeros += zeros;
-    this.nonFinite += nonFinite;
-    this.total += values.length - nonFinite;
-    this.min = Math.min(this.min, min, zeros > 0 ? 0 : Number.POSITIVE_INFINITY);
-    this.max = Math.max(this.max, max, zeros > 0 ? 0 : Number.NEGATIVE_INFINITY);
-    return min <= max ? { min, max } : undefined;
   }
 
   /** Widens the bins until they hold min..max too. */
@@ -118,6 +112,23 @@ export class Histogram {
     this.counts = counts;
     this.sums = sums;
   }
+}
+
+/** Smallest and largest value and the number of zeros; meaningless where not all values are finite. */
+function survey(values: ArrayLike<number>) {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  let zeros = 0;
+  // 0 for finite values, NaN for all others: one of those makes the sum NaN.
+  let check = 0;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] as number;
+    if (value < min) min = value;
+    if (value > max) max = value;
+    zeros += value === 0 ? 1 : 0;
+    check += value - value;
+  }
+  return { min, max, zeros, allFinite: check === 0 };
 }
 
 function fits(min: number, max: number, last: number, width: number): boolean {
