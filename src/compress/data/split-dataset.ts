@@ -78,11 +78,15 @@ function shares(wanted: readonly number[], available: number): number[] | undefi
     count > 0 ? Math.max(1, Math.floor((count * available) / total)) : 0,
   );
   let over = counts.reduce((sum, count) => sum + count, 0) - available;
-  while (over > 0) {
+  // Rounding down left some over, or the parts of one sample at least took too many.
+  for (; over < 0; over += 1) {
+    const smallest = counts.indexOf(Math.min(...counts.filter((count) => count > 0)));
+    counts[smallest] = (counts[smallest] ?? 0) + 1;
+  }
+  for (; over > 0; over -= 1) {
     const largest = counts.indexOf(Math.max(...counts));
     if ((counts[largest] ?? 0) <= 1) return undefined;
     counts[largest] = (counts[largest] ?? 0) - 1;
-    over -= 1;
   }
   return counts;
 }
