@@ -86,6 +86,15 @@ describe('splitDataset', () => {
     await assert.rejects(test.sample(1), /no test sample 1/);
   });
 
+  it('says what so few samples are too few for', () => {
+    const sizes = { seed: 1, calibration: 50, validation: 200, test: 0 };
+    assert.deepEqual(splitDataset(datasetOf(250), sizes).warnings, []);
+    assert.deepEqual(splitDataset(datasetOf(25), sizes).warnings, [
+      'only 5 samples for calibration: they may not show the ranges seen in use',
+      'only 20 samples for validation: each is 5.0 points of accuracy',
+    ]);
+  });
+
   it('refuses too few samples', () => {
     assert.throws(
       () => splitDataset(datasetOf(2), { seed: 1, calibration: 100, validation: 100, test: 100 }),

@@ -30,7 +30,14 @@ export interface DataSplit {
   readonly calibration: DataPart<'calibration'>;
   readonly validation: DataPart<'validation'>;
   readonly test: DataPart<'test'>;
+  /** What the numbers of samples are too small for, a sentence each. */
+  readonly warnings: readonly string[];
 }
+
+/** With fewer, ranges depend much on which samples they were; int8 calibration is usually done with 100 and more. */
+const FEW_FOR_CALIBRATION = 32;
+/** With fewer, one sample is more than a percentage point. */
+const FEW_TO_JUDGE = 100;
 
 /**
  * Splits a data set into disjoint parts, the same for the same seed and data. With labels every part gets each class in
@@ -50,7 +57,21 @@ export function splitDataset(dataset: Dataset, sizes: SplitSizes & { readonly se
     calibration: part(dataset, 'calibration', order.slice(0, calibration)),
     validation: part(dataset, 'validation', order.slice(calibration, calibration + validation)),
     test: part(dataset, 'test', order.slice(calibration + validation, calibration + validation + test)),
+    warnings: countWarnings(calibration, validation, test),
   };
+}
+
+function countWarnings(calibration: number, validation: number, test: number): string[] {
+  const warnings: string[] = [];
+  if (calibration > 0 && calibration < FEW_FOR_CALIBRATION) {
+    warnings.push(`only ${calibration} samples for calibration: they may not show the ranges seen in use`);
+  }
+  for (const [role, count] of Object.entries({ validation, test })) {
+    if (count === 0 || count >= FEW_TO_JUDGE) continue;
+    const points = (100 / count).toFixed(1);
+    warnings.push(`only ${count} samples for ${role}: each is ${points} points of accuracy`);
+  }
+  return warnings;
 }
 
 function part<Role extends PartRole>(
