@@ -1,5 +1,5 @@
 import { setInterval } from 'node:timers';
-import { writeCachedConfig } from './agent/config-cache.ts';
+import { type KeyedConfig, writeCachedConfig } from './agent/config-cache.ts';
 import { Listeners } from './agent/listeners.ts';
 import { loadConfigInChild } from './agent/load-config.ts';
 import { Observation } from './agent/observation.ts';
@@ -7,7 +7,6 @@ import { openState } from './agent/open-state.ts';
 import { Upkeep } from './agent/upkeep.ts';
 import { Catalogue } from './catalogue/catalogue.ts';
 import { diffConfig } from './config/diff.ts';
-import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { JobRegistry, type JobStatus } from './lib/child/job-registry.ts';
 import { systemClock } from './lib/clock.ts';
@@ -41,13 +40,16 @@ export class Agent implements AgentControl {
   /** Undone in reverse order by `stop`. */
   readonly #undo: Array<() => unknown> = [];
   readonly #end = new AbortController();
-  #loaded: LoadedConfig;
+  /** The configuration of the start, which listeners and store still go by. */
+  readonly #begunWith: Config;
+  #loaded: KeyedConfig;
   #reloading: Promise<ReloadReport> | undefined;
   #stopping: Promise<void> | undefined;
 
-  private constructor(loaded: LoadedConfig, log: RootLog) {
+  private constructor(loaded: KeyedConfig, log: RootLog) {
     const { config } = loaded;
     const clock = systemClock;
+    this.#begunWith = config;
     this.#loaded = loaded;
     this.#log = log;
     this.#metrics = createMetrics();
@@ -87,7 +89,7 @@ export class Agent implements AgentControl {
   }
 
   /** Starts an agent. Resolves when it listens; its models load meanwhile. Rejects where it cannot listen. */
-  static async start(loaded: LoadedConfig, log: RootLog): Promise<Agent> {
+  static async start(loaded: KeyedConfig, log: RootLog): Promise<Agent> {
     const agent = new Agent(loaded, log);
     try {
       await agent.#start();
@@ -232,8 +234,9 @@ export class Agent implements AgentControl {
     }
   }
 
-  async #apply(next: LoadedConfig): Promise<ReloadReport> {
-    const { added, changed, removed, unchanged, needRestart } = diffConfig(this.#loaded.config, next.config);
+  async #apply(next: KeyedConfig): Promise<ReloadReport> {
+    const { added, changed, removed, unchanged } = diffConfig(this.#loaded.config, next.config);
+    const { needRestart } = diffConfig(this.#begunWith, next.config);
     // What cannot change while the agent runs stays as it is until it is started again.
     const config: Config = { ...next.config, stateDir: this.#loaded.config.stateDir };
     this.#loaded = { ...next, config };

@@ -15,8 +15,11 @@ function render(thrown: unknown): number {
 }
 
 /** Bin: the command line to the command. */
-createProgram()
-  .parseAsync(process.argv)
-  .catch((error: unknown) => {
-    process.exitCode = render(error);
-  });
+async function main(argv: readonly string[]): Promise<void> {
+  const program = await createProgram(argv[2]);
+  await program.parseAsync(argv);
+}
+
+main(process.argv).catch((error: unknown) => {
+  process.exitCode = render(error);
+});

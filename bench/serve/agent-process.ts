@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../../src/lib/paths.ts';
@@ -9,7 +9,8 @@ import type { Workplace } from './workplace.ts';
 
 /** Time the agent has to answer and, once, to import its models. */
 const READY_MS = 60_000;
-const POLL_MS = 1;
+/** More often would take processor time from what is being started. */
+const POLL_MS = 4;
 
 /** An agent's directory with its configuration; it can be started many times. */
 export interface AgentSetup {
@@ -45,6 +46,8 @@ export class AgentProcess {
   readonly #workplace: Workplace;
   readonly #child: ChildProcess;
   readonly #startedAt = performance.now();
+  /** Milliseconds from the start of the process until its socket took a connection; NaN before. */
+  listeningMs = Number.NaN;
 
   /** Starts the process and does not wait. `nodeFlags` go before the script (for a profile). */
   constructor(workplace: Workplace, setup: AgentSetup, nodeFlags: readonly string[] = []) {
@@ -56,6 +59,7 @@ export class AgentProcess {
       stdio: ['ignore', log, log],
       env: { ...process.env, NODE_OPTIONS: '' },
     });
+    closeSync(log);
   }
 
   get pid(): number {
@@ -68,8 +72,8 @@ export class AgentProcess {
     const request = requestBytes('GET', '/v2/health/ready');
     let client: LeanClient | undefined;
     try {
-      while (performance.now() - this.#startedAt < READY_MS && this.#child.exitCode === null) {
-        client ??= await LeanClient.connect(this.setup.socketPath).catch(() => undefined);
+      while (performance.now() - this.#startedAt < READY_MS && !this.#ended) {
+        client ??= await this.#tryToConnect();
         const response = await client?.send(request);
         if (response?.status === 200) return performance.now() - this.#startedAt;
         await sleep(POLL_MS);
@@ -110,6 +114,16 @@ export class AgentProcess {
 
   stop(): Promise<void> {
     return this.#workplace.stop(this.#child);
+  }
+
+  get #ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  async #tryToConnect(): Promise<LeanClient | undefined> {
+    const client = await LeanClient.connect(this.setup.socketPath).catch(() => undefined);
+    if (client !== undefined) this.listeningMs = performance.now() - this.#startedAt;
+    return client;
   }
 
   #logTail(): string {

@@ -8,7 +8,7 @@ import type { Workplace } from './workplace.ts';
 
 const SCRIPT = fileURLToPath(new URL('./bare-server.js', import.meta.url));
 const READY_MS = 30_000;
-const POLL_MS = 1;
+const POLL_MS = 4;
 
 /** The bare server (bare-server.ts) as a process. */
 export class BareProcess {

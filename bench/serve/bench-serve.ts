@@ -23,16 +23,11 @@ export async function benchServe(args: readonly string[]): Promise<number> {
     return 0;
   }
   const workplace = new Workplace();
-  const interrupt = (): void => {
-    workplace.close();
-    process.exit(INTERRUPTED_EXIT);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt);
-  try {
-    return await run(options, workplace);
-  } finally {
-    workplace.close();
+  process.once('exit', () => workplace.close());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => process.exit(INTERRUPTED_EXIT));
   }
+  return run(options, workplace);
 }
 
 async function run(options: Options, workplace: Workplace): Promise<number> {

@@ -14,6 +14,7 @@ export interface LoadQuestion {
 
 /** What the round gave. */
 export interface LoadAnswer {
+  readonly requests: number;
   readonly perSecond: number;
   readonly p50Us: number;
   readonly p99Us: number;
@@ -37,6 +38,7 @@ serveHelper<LoadQuestion, LoadAnswer>(async ({ socketPath, requestPath, connecti
   try {
     await Promise.all(clients.map(loop));
     return {
+      requests: latenciesMs.length,
       perSecond: (latenciesMs.length * 1000) / (performance.now() - started),
       p50Us: quantile(latenciesMs, 0.5) * 1000,
       p99Us: quantile(latenciesMs, 0.99) * 1000,

@@ -105,13 +105,8 @@ async function pollDuring(
     poll(agent.setup.socketPath, until.signal),
     poll(bare.socketPath, until.signal),
   ]);
-  try {
-    await work();
-  } finally {
-    until.abort();
-  }
-  await busy;
-  const [agentPolls, barePolls] = await polls;
+  const worked = work().finally(() => until.abort());
+  const [[agentPolls, barePolls]] = await Promise.all([polls, busy, worked]);
   return { agent: agentPolls, bare: barePolls };
 }
 

@@ -27,7 +27,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const clients = new HelperProcess<LoadQuestion, LoadAnswer>(workplace, './load-client-main.js');
   const round = (socketPath: string) => (): Promise<LoadAnswer> => {
     const load = { socketPath, requestPath: tiny.requestPath, connections: CLIENTS };
-    return clients.ask({ ...load, durationMs: quick ? 300 : 2000 });
+    return clients.ask({ ...load, durationMs: quick ? 150 : 2000 });
   };
   const sides = { on: round(agents.on.setup.socketPath), off: round(agents.off.setup.socketPath) };
   await interleave(1, sides); // Warms up.

@@ -6,6 +6,7 @@ import { HelperProcess } from './helper-process.ts';
 import { interleave, perRound, ratio } from './interleave.ts';
 import type { LoadAnswer, LoadQuestion } from './load-client-main.ts';
 import { type Bench, type Measurement, modelsOf } from './measurement.ts';
+import { cpuSeconds } from './process-figures.ts';
 
 const CLIENTS = 8;
 
@@ -27,6 +28,13 @@ const BATCHED: Goal = {
 /** Eight clients in a closed loop, all in one process. */
 export const throughput: Measurement = { name: 'throughput', goals: [PLAIN, BATCHED], measure };
 
+/** What one round gave, and the processor time a request took in the process that serves and in its runner. */
+interface Round {
+  readonly perSecond: number;
+  readonly serverUs: number;
+  readonly runnerUs: number;
+}
+
 async function measure(bench: Bench): Promise<Figure[]> {
   const { workplace, tiny, quick } = bench;
   const bare = await BareProcess.start(workplace, [tiny]);
@@ -35,27 +43,37 @@ async function measure(bench: Bench): Promise<Figure[]> {
     setUpAgent(workplace, modelsOf([tiny], { batch: { maxSize: CLIENTS } })),
   );
   const clients = new HelperProcess<LoadQuestion, LoadAnswer>(workplace, './load-client-main.js');
-  const round = (socketPath: string) => async (): Promise<number> => {
+  const round = (socketPath: string, server: number, runner?: number) => async (): Promise<Round> => {
+    const before = [cpuSeconds(server), runner === undefined ? 0 : cpuSeconds(runner)] as const;
     const load = { socketPath, requestPath: tiny.requestPath, connections: CLIENTS };
-    return (await clients.ask({ ...load, durationMs: quick ? 300 : 2000 })).perSecond;
+    const { requests, perSecond } = await clients.ask({ ...load, durationMs: quick ? 150 : 2000 });
+    return {
+      perSecond,
+      serverUs: ((cpuSeconds(server) - before[0]) * 1e6) / requests,
+      runnerUs: runner === undefined ? 0 : ((cpuSeconds(runner) - before[1]) * 1e6) / requests,
+    };
   };
   const sides = {
-    bare: round(bare.socketPath),
-    plain: round(plain.setup.socketPath),
-    batched: round(batched.setup.socketPath),
+    bare: round(bare.socketPath, bare.pid),
+    plain: round(plain.setup.socketPath, plain.pid, await plain.runnerPid('tiny')),
+    batched: round(batched.setup.socketPath, batched.pid, await batched.runnerPid('tiny')),
   };
   await interleave(1, sides); // Warms up.
-  const rates = await interleave(quick ? 3 : 8, sides);
+  const rounds = await interleave(quick ? 3 : 8, sides);
   await Promise.all([clients.stop(), bare.stop(), plain.stop(), batched.stop()]);
-  const bareRate = { 'bare requests/s': median(rates.bare) };
-  return [
-    figure(PLAIN, {
-      ...overRounds(perRound(rates.plain, rates.bare, ratio)),
-      peers: { 'agent requests/s': median(rates.plain), ...bareRate },
-    }),
-    figure(BATCHED, {
-      ...overRounds(perRound(rates.batched, rates.bare, ratio)),
-      peers: { 'agent requests/s': median(rates.batched), ...bareRate },
-    }),
-  ];
+  return [report(PLAIN, rounds.plain, rounds.bare), report(BATCHED, rounds.batched, rounds.bare)];
+}
+
+function report(goal: Goal, agent: readonly Round[], bare: readonly Round[]): Figure {
+  const of = (rounds: readonly Round[], key: keyof Round): number[] => rounds.map((one) => one[key]);
+  return figure(goal, {
+    ...overRounds(perRound(of(agent, 'perSecond'), of(bare, 'perSecond'), ratio)),
+    peers: {
+      'agent requests/s': median(of(agent, 'perSecond')),
+      'bare requests/s': median(of(bare, 'perSecond')),
+      'agent CPU µs a request': median(of(agent, 'serverUs')),
+      'runner CPU µs a request': median(of(agent, 'runnerUs')),
+      'bare CPU µs a request': median(of(bare, 'serverUs')),
+    },
+  });
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { deepFreeze } from '../config/freeze.ts';
@@ -8,37 +7,44 @@ import { packageVersion } from '../lib/version.ts';
 
 /**
  * The configuration as it was loaded last, so that a start on unchanged files needs neither the YAML nor the schema
- * library, which take half of the time of a start. It lies in the state directory, under a key made of everything it
- * depends on. A configuration with secrets is never kept.
+ * library, which take half of the time of a start. It lies in the state directory, with everything it depends on. A
+ * configuration with secrets is never kept.
  */
-interface CachedConfig {
-  readonly key: string;
-  readonly loaded: LoadedConfig;
-}
-
 const FILE_NAME = 'config.cache.json';
 
 /** Where a configuration that does not name `stateDir` keeps its state: the default of the schema. */
 const DEFAULT_STATE_DIR = '/var/lib/selvage';
 
+/** A configuration with what its files said when it was loaded; undefined where they changed meanwhile. */
+export interface KeyedConfig extends LoadedConfig {
+  readonly key: string | undefined;
+}
+
 /** The configuration at `path` as it was loaded last; undefined where anything changed since, or cannot be read. */
-export function readCachedConfig(path: string): LoadedConfig | undefined {
+export function readCachedConfig(path: string): KeyedConfig | undefined {
   try {
     const texts = readSources(path);
-    const cached = JSON.parse(readFileSync(join(guessStateDir(texts), FILE_NAME), 'utf8')) as CachedConfig;
-    return cached.key === keyOf(texts) ? deepFreeze(cached.loaded) : undefined;
+    const cached = JSON.parse(readFileSync(join(guessStateDir(texts), FILE_NAME), 'utf8')) as KeyedConfig;
+    return cached.key === keyOf(texts) ? deepFreeze(cached) : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Keeps a loaded configuration for the next start, unless it holds secrets. Throws where it cannot be written. */
-export async function writeCachedConfig(loaded: LoadedConfig): Promise<void> {
-  if (loaded.secrets.length > 0) return;
-  const cached: CachedConfig = { key: keyOf(readSources(loaded.path)), loaded };
-  await writeFileAtomic(join(loaded.config.stateDir, FILE_NAME), [Buffer.from(JSON.stringify(cached))], {
-    mode: 0o600,
-  });
+export async function writeCachedConfig(loaded: KeyedConfig): Promise<void> {
+  if (loaded.secrets.length > 0 || loaded.key === undefined) return;
+  const path = join(loaded.config.stateDir, FILE_NAME);
+  await writeFileAtomic(path, [Buffer.from(JSON.stringify(loaded))], { mode: 0o600 });
+}
+
+/** Everything a configuration without secrets depends on, as a text; undefined where it cannot be read. */
+export function configKey(path: string): string | undefined {
+  try {
+    return keyOf(readSources(path));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The texts of the main file and of `conf.d`, by absolute path, in the order they are merged. */
@@ -51,9 +57,7 @@ function readSources(path: string): Map<string, string> {
 }
 
 function keyOf(texts: ReadonlyMap<string, string>): string {
-  return createHash('sha256')
-    .update(JSON.stringify([packageVersion, [...texts]]))
-    .digest('hex');
+  return JSON.stringify([packageVersion, ...texts]);
 }
 
 /** Where the cache may lie. A wrong guess finds no cache, or one whose key does not fit. */

@@ -7,9 +7,11 @@ import { serveJob } from '../lib/child/job.ts';
 import type { ImportJobInput, ImportJobOutput } from './import-source.ts';
 import { importModelFile } from './model-files.ts';
 import { signatureOf } from './signature-of.ts';
+import { sourceFiles } from './source-file.ts';
 
 await serveJob<ImportJobInput, ImportJobOutput>(async ({ model, source, stateDir }, report) => {
   report(0, 'reading the model');
+  await sourceFiles(model, source, []); // Says which setting names a file that is not there.
   const loaded = await readModel(source);
   checkModel(loaded.model, { path: source });
   const summary = summarize(loaded);

@@ -20,7 +20,8 @@ import { startProgram } from '../../test/program.ts';
 import { temporaryDirectory } from '../../test/temporary-directory.ts';
 import { type ImportRequest, importModelFile } from './model-files.ts';
 import { modelFilePath } from './model-path.ts';
-import { removeTemporaryFiles, removeUnusedModels, verifyModelFile } from './stored-models.ts';
+import { removeTemporaryFiles, removeUnusedModels } from './stored-models.ts';
+import { verifyModelFile } from './verify-model-file.ts';
 
 const MIB = 1024 * 1024;
 const DAY_MS = 86_400_000;

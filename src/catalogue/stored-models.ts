@@ -1,17 +1,8 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import { errnoOf, SelvageError } from '../lib/errors.ts';
-import type { ExternalFile } from '../store/models.ts';
+import { join } from 'node:path';
+import { errnoOf } from '../lib/errors.ts';
 import { stateUnavailable } from '../store/sqlite-fault.ts';
-import { hashContent, modelHash } from './model-hash.ts';
-import {
-  isModelHash,
-  MODEL_FILE_NAME,
-  modelDirectory,
-  modelsDirectory,
-  TEMPORARY_PREFIX,
-} from './model-path.ts';
-import { readUnchanged } from './source-file.ts';
+import { isModelHash, modelsDirectory, TEMPORARY_PREFIX } from './model-path.ts';
 
 /** Age at which an unfinished directory cannot belong to a running import any more. */
 const TEMPORARY_AGE_MS = 24 * 3_600_000;
@@ -26,9 +17,6 @@ export interface RemovalOptions {
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
-
-/** Result of `verifyModelFile`. */
-export type Verification = { readonly ok: true } | { readonly ok: false; readonly problem: string };
 
 /**
  * Removes what imports have left whose process is gone, and returns how many; for the agent's start. (What stays
@@ -68,48 +56,6 @@ export async function removeUnusedModels(options: RemovalOptions): Promise<strin
   return removed;
 }
 
-/**
- * Reads a stored model from end to end and compares its hash with its name: finds bits that the disk has lost. Long
- * work: run it in a job. Throws CANCELLED.
- */
-export async function verifyModelFile(
-  stateDir: string,
-  hash: string,
-  signal?: AbortSignal,
-): Promise<Verification> {
-  const directory = modelDirectory(stateDir, hash);
-  try {
-    const found = await hashDirectory(directory, signal);
-    if (found === hash) return { ok: true };
-    return { ok: false, problem: `${directory}: the content has changed since the import (now ${found})` };
-  } catch (thrown) {
-    if (!(thrown instanceof SelvageError) || thrown.code === 'CANCELLED') throw thrown;
-    return { ok: false, problem: thrown.message };
-  }
-}
-
-async function hashDirectory(directory: string, signal: AbortSignal | undefined): Promise<string> {
-  let modelFileHash: string | undefined;
-  const externalFiles: ExternalFile[] = [];
-  for (const path of await filesBelow(directory)) {
-    const read = await readUnchanged(path, (handle) => hashContent(handle, { path, signal }));
-    if (read === 'changed') return 'a file that changes while it is read';
-    const name = relative(directory, path);
-    if (name === MODEL_FILE_NAME) modelFileHash = read.result.hash;
-    else externalFiles.push({ name, ...read.result });
-  }
-  return modelFileHash === undefined ? 'no model file' : modelHash(modelFileHash, externalFiles);
-}
-
-async function filesBelow(directory: string): Promise<string[]> {
-  const files: string[] = [];
-  for (const name of await readdir(directory, { recursive: true }).catch(() => [])) {
-    const path = join(directory, name);
-    if (!(await stat(path)).isDirectory()) files.push(path);
-  }
-  return files;
-}
-
 /** Whether the process that made a temporary directory (`.tmp-<pid>-…`) is alive. */
 function isBeingWritten(name: string): boolean {
   const pid = Number(name.slice(TEMPORARY_PREFIX.length).split('-')[0]);
@@ -119,6 +65,11 @@ function isBeingWritten(name: string): boolean {
   } catch (thrown) {
     return errnoOf(thrown) === 'EPERM';
   }
+}
+
+/** The hashes of the models in the store; empty where there is no store. */
+export async function storedModels(stateDir: string): Promise<string[]> {
+  return (await storedNames(stateDir)).filter(isModelHash);
 }
 
 async function storedNames(stateDir: string): Promise<string[]> {

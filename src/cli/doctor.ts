@@ -61,13 +61,14 @@ export function describeResults(results: readonly CheckResult[]): string[] {
 }
 
 async function allChecks(): Promise<(readonly [name: string, check: Check])[]> {
-  const [platform, runtime, modules, config, sockets, state, clock, machine] = await Promise.all([
+  const [platform, runtime, modules, config, sockets, state, models, clock, machine] = await Promise.all([
     import('./doctor-checks/platform.ts'),
     import('./doctor-checks/native-runtime.ts'),
     import('./doctor-checks/native-modules.ts'),
     import('./doctor-checks/config-valid.ts'),
     import('./doctor-checks/sockets.ts'),
     import('./doctor-checks/state-directory.ts'),
+    import('./doctor-checks/stored-models.ts'),
     import('./doctor-checks/system-clock.ts'),
     import('./doctor-checks/machine-state.ts'),
   ]);
@@ -79,6 +80,7 @@ async function allChecks(): Promise<(readonly [name: string, check: Check])[]> {
     ['configuration', config.checkConfig],
     ['sockets', sockets.checkSockets],
     ['state directory', state.checkStateDirectory],
+    ['stored models', models.checkStoredModels],
     ['clock', clock.checkClock],
     ['machine', machine.checkMachineState],
   ];

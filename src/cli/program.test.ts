@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { SelvageError } from '../lib/errors.ts';
 import { packageRoot } from '../lib/paths.ts';
@@ -12,7 +12,7 @@ import { createProgram } from './program.ts';
 
 /** What parsing a command line throws. */
 async function thrownBy(...args: string[]): Promise<unknown> {
-  const program = createProgram().configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  const program = (await createProgram()).configureOutput({ writeOut: () => {}, writeErr: () => {} });
   for (const command of commandTree(program)) command.configureOutput(program.configureOutput());
   return program.parseAsync(args, { from: 'user' }).then(
     () => assert.fail(`${args.join(' ')} did not throw`),
@@ -28,8 +28,8 @@ async function usage(...args: string[]): Promise<string[]> {
 }
 
 describe('the command line', () => {
-  it('describes every command, with an example', () => {
-    const commands = commandTree(createProgram());
+  it('describes every command, with an example', async () => {
+    const commands = commandTree(await createProgram());
     assert.ok(commands.length > 20, String(commands.length));
     for (const command of commands) {
       const name = commandLine(command);
@@ -42,6 +42,17 @@ describe('the command line', () => {
       const mine = examples.filter((line) => new RegExp(`^ +(\\$ )?(.* )?(sudo )?${name}\\b`).test(line));
       // A command that only has others below it may show theirs.
       assert.ok(mine.length > 0, `the help of ${name} has no example of it:\n${help}`);
+    }
+  });
+
+  it('makes a command alone as it is among all', async () => {
+    const shape = (command: Command) =>
+      commandTree(command).map((one) => [commandLine(one), one.helpInformation()]);
+    for (const command of (await createProgram()).commands) {
+      if (command.name() === 'completion') continue; // It needs them all.
+      const [alone, ...others] = (await createProgram(command.name())).commands;
+      assert.ok(alone !== undefined && others.length === 0, command.name());
+      assert.deepEqual(shape(alone), shape(command));
     }
   });
 

@@ -3,21 +3,7 @@ import { suggest } from '../config/suggest.ts';
 import { SelvageError } from '../lib/errors.ts';
 import { packageVersion } from '../lib/version.ts';
 import { commandLine, commandTree } from './command-tree.ts';
-import { registerCompletion } from './completion.ts';
-import { registerCompress } from './compress.ts';
-import { registerConfig } from './config.ts';
-import { registerDemo } from './demo.ts';
-import { registerDoctor } from './doctor.ts';
-import { registerInfer } from './infer.ts';
-import { registerInspect } from './inspect.ts';
-import { registerJobs } from './jobs.ts';
-import { registerModels } from './models.ts';
 import { print } from './output.ts';
-import { registerProbe } from './probe.ts';
-import { registerReload } from './reload.ts';
-import { registerServe } from './serve.ts';
-import { registerService } from './service.ts';
-import { registerStatus } from './status.ts';
 
 const EXAMPLES = `
 Examples:
@@ -27,31 +13,37 @@ Examples:
 
 Errors, their exit codes and what to do: docs/errors.md`;
 
+/** What adds each command, in the order of the help. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  serve: async () => (await import('./serve.ts')).registerServe,
+  demo: async () => (await import('./demo.ts')).registerDemo,
+  infer: async () => (await import('./infer.ts')).registerInfer,
+  models: async () => (await import('./models.ts')).registerModels,
+  status: async () => (await import('./status.ts')).registerStatus,
+  jobs: async () => (await import('./jobs.ts')).registerJobs,
+  reload: async () => (await import('./reload.ts')).registerReload,
+  probe: async () => (await import('./probe.ts')).registerProbe,
+  doctor: async () => (await import('./doctor.ts')).registerDoctor,
+  inspect: async () => (await import('./inspect.ts')).registerInspect,
+  compress: async () => (await import('./compress.ts')).registerCompress,
+  config: async () => (await import('./config.ts')).registerConfig,
+  service: async () => (await import('./service.ts')).registerService,
+  completion: async () => (await import('./completion.ts')).registerCompletion,
+};
+
 /**
- * The command line with all commands. Parsing a wrong one throws USAGE; help and version, once printed, throw a
- * CommanderError, of exit code 1 where help stands in for a command that is missing.
+ * The command line with all commands or, where `wanted` names one, with that one alone, so that an agent starts
+ * without reading the code of all others. Parsing a wrong command line throws USAGE; help and version, once printed,
+ * throw a CommanderError, of exit code 1 where help stands in for a command that is missing.
  */
-export function createProgram(): Command {
+export async function createProgram(wanted = ''): Promise<Command> {
   const program = new Command('selvage')
     .description('Serves ONNX models on this machine over a Unix socket, in the Open Inference Protocol.')
     .version(packageVersion)
     .addHelpText('after', EXAMPLES)
     // The error is thrown, and shown where it is caught.
     .configureOutput({ writeOut: print, outputError: () => undefined });
-  registerServe(program);
-  registerDemo(program);
-  registerInfer(program);
-  registerModels(program);
-  registerStatus(program);
-  registerJobs(program);
-  registerReload(program);
-  registerProbe(program);
-  registerDoctor(program);
-  registerInspect(program);
-  registerCompress(program);
-  registerConfig(program);
-  registerService(program);
-  registerCompletion(program);
+  for (const load of loadersFor(wanted)) (await load())(program);
   for (const command of commandTree(program)) {
     // Commander takes settings over for commands made from then on only.
     if (command.parent !== null) command.copyInheritedSettings(command.parent);
@@ -60,6 +52,12 @@ export function createProgram(): Command {
     });
   }
   return program;
+}
+
+function loadersFor(wanted: string) {
+  const one = Object.hasOwn(COMMANDS, wanted) ? COMMANDS[wanted] : undefined;
+  // The completion of all commands needs all commands.
+  return one === undefined || wanted === 'completion' ? Object.values(COMMANDS) : [one];
 }
 
 /** Commander exits for help and version too. */

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
+import type { KeyedConfig } from '../agent/config-cache.ts';
 import { readCachedConfig } from '../agent/config-cache.ts';
 import { loadConfigInChild } from '../agent/load-config.ts';
 import type { Agent } from '../agent.ts';
-import type { LoadedConfig } from '../config/load.ts';
 import type { RootLog } from '../lib/log.ts';
 
 /** Runs an agent on a configuration file, as `selvage serve` does. Rejects where it cannot start. */
@@ -26,7 +26,7 @@ export async function serve(configPath: string): Promise<void> {
  * `onSettled` is called when its models serve or are known not to.
  */
 export async function runAgent(
-  loaded: LoadedConfig,
+  loaded: KeyedConfig,
   log: RootLog,
   onSettled: (agent: Agent) => Promise<void> = async () => {},
 ): Promise<void> {

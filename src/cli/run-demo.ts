@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import type { KeyedConfig } from '../agent/config-cache.ts';
 import { loadConfigInChild } from '../agent/load-config.ts';
 import type { Agent } from '../agent.ts';
-import type { LoadedConfig } from '../config/load.ts';
 import { createLog } from '../lib/log.ts';
 import { packageRoot } from '../lib/paths.ts';
 import type { PredictResponse } from '../serving/service.ts';
@@ -29,7 +29,7 @@ export async function runDemo({ dir, once }: { dir: string; once?: true }): Prom
 }
 
 /** The example configuration with its state and sockets in a directory of the caller's. */
-function moveTo(directory: string, loaded: LoadedConfig): LoadedConfig {
+function moveTo(directory: string, loaded: KeyedConfig): KeyedConfig {
   const { server } = loaded.config;
   const config = {
     ...loaded.config,
@@ -48,7 +48,7 @@ function usableDirectory(directory: string): string {
   return join(tmpdir(), `selvage-demo-${userInfo().uid}`);
 }
 
-async function showSamples(agent: Agent, { config }: LoadedConfig): Promise<void> {
+async function showSamples(agent: Agent, { config }: KeyedConfig): Promise<void> {
   const model = agent.status().models.find(({ name }) => name === MODEL);
   printLines(`Model '${MODEL}' is ${model?.state}, variant '${model?.variant}', process ${model?.pid}.`, '');
   const answers: { file: string; answer: PredictResponse }[] = [];
@@ -73,7 +73,7 @@ async function showSamples(agent: Agent, { config }: LoadedConfig): Promise<void
   );
 }
 
-function commandsToTry({ config }: LoadedConfig): string[] {
+function commandsToTry({ config }: KeyedConfig): string[] {
   const here = (path: string): string => relative(process.cwd(), path) || '.';
   const image = here(join(EXAMPLES, 'images', 'ankle-boot-large.jpg'));
   const { socket } = config.server.http;

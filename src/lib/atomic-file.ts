@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { reasonOf, SelvageError } from './errors.ts';
+import { randomName } from './random-name.ts';
 
 /** Beginning of the names of files that are still being written; one that is left over is of a process that died. */
 export const TEMPORARY_PREFIX = '.selvage-';
@@ -18,7 +18,7 @@ export async function writeFileAtomic(
   { mode = 0o644 }: { readonly mode?: number } = {},
 ): Promise<number> {
   const folder = dirname(path);
-  const temporary = join(folder, `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}.tmp`);
+  const temporary = join(folder, `${TEMPORARY_PREFIX}${randomName(16)}.tmp`);
   try {
     const sizeBytes = await writeAndSync(temporary, chunks, mode);
     await rename(temporary, path);

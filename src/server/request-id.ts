@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomName } from '../lib/random-name.ts';
 
 const VALID = /^[\x21-\x7e]{1,128}$/;
-const prefix = randomBytes(6).toString('hex');
+const prefix = randomName(12);
 let count = 0;
 
 /** The id a client gave its request (1 to 128 visible ASCII characters), else one of this process's own. */

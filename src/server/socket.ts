@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { linkSync, lstatSync, unlinkSync } from 'node:fs';
 import { chmod, chown, link, lstat, readFile, stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, reasonOf, SelvageError } from '../lib/errors.ts';
+import { randomName } from '../lib/random-name.ts';
 
 /** Where a Unix socket goes and who may connect to it. */
 export interface UnixSocketOptions {
@@ -153,7 +153,7 @@ async function bind(server: Server, temporary: string, path: string): Promise<vo
 
 /** A free name beside `path`, showing what it is for where the length allows. */
 function temporaryPath(path: string): string {
-  const tag = randomBytes(3).toString('hex');
+  const tag = randomName(6);
   const names = [`${path}.${tag}`, join(dirname(path), `.${tag}`)];
   const fitting = names.find((name) => Buffer.byteLength(name) <= MAX_PATH_BYTES);
   if (fitting === undefined) throw pathError(path, 'the directory leaves no room for the name of a socket');

@@ -153,6 +153,12 @@ export class Dispatcher {
     }
   }
 
+  /** Ends at once: the calls that are left fail, and runners are killed whatever they work on. */
+  close(reason: string): void {
+    this.detach(reason);
+    for (const { runner } of this.#retired) runner.kill(reason);
+  }
+
   /** An idle runner gets a call at once; a second frame waits for the end of this turn, to take more calls along. */
   #pumpSoon(): void {
     if (this.#lane?.frames.length === 0) {

@@ -20,6 +20,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'MODEL_FILE_MISSING',
   'MODEL_FILE_INVALID',
   'MODEL_UNSUPPORTED',
+  'FILE_UNREADABLE',
   'TASK_MISFIT',
 ]);
 
@@ -132,6 +133,12 @@ export class ServedModel {
     this.#serving = undefined;
     this.#enter('unloaded', reason);
     this.dispatcher.detach(reason);
+  }
+
+  /** Stops serving for good, without waiting for what the runner works on. */
+  close(reason: string): void {
+    this.unload(reason);
+    this.dispatcher.close(reason);
   }
 
   /** Takes a new configuration. What serves goes on until its successor is ready; no request fails. */

@@ -123,9 +123,9 @@ export class Serving implements InferenceService {
     return answers.every((answered) => answered);
   }
 
-  /** Unloads all models. */
+  /** Ends all models and their runners. */
   close(): void {
-    for (const model of this.#models.values()) model.unload('the agent is shutting down');
+    for (const model of this.#models.values()) model.close('the agent is shutting down');
   }
 
   /** Runs a call and notes how it ended: in the model's statistics and, through `onCall`, in metrics and log. */

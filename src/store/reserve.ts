@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { rmSync, statSync } from 'node:fs';
 import { open, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,6 +38,7 @@ export class Reserve {
       const handle = await open(temporary, 'w', 0o600);
       try {
         // Random bytes, because a file system that compresses would keep next to nothing for zeros.
+        const { randomBytes } = await import('node:crypto');
         await handle.writeFile(randomBytes(RESERVE_BYTES));
         await handle.sync();
       } finally {

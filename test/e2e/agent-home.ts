@@ -38,7 +38,9 @@ export class AgentHome {
   /** Writes the configuration: these models, the paths of this directory, and `rest` (JSON is YAML too). */
   configure(models: Readonly<Record<string, unknown>>, rest: Readonly<Record<string, unknown>> = {}): void {
     const server = { http: { socket: 'selvage.sock' }, admin: { socket: 'admin.sock' } };
-    this.write('selvage.yaml', JSON.stringify({ stateDir: 'state', server, models, ...rest }, null, 2));
+    // Tests count lines, so repeats are written too.
+    const log = { repeatWindowMs: 0 };
+    this.write('selvage.yaml', JSON.stringify({ stateDir: 'state', server, log, models, ...rest }, null, 2));
   }
 
   remove(): void {

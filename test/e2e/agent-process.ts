@@ -29,6 +29,12 @@ export interface Exit {
 const PROGRAM = join(packageRoot, 'bin/selvage.js');
 const STOP_LIMIT_MS = 20_000;
 
+/** Agents of this process; a test that fails before it can stop its agent must not leave it running. */
+const RUNNING = new Set<ChildProcessByStdio<null, Readable, Readable>>();
+process.on('exit', () => {
+  for (const child of RUNNING) child.kill('SIGKILL');
+});
+
 /** An agent as a user meets it: `selvage serve --config FILE` in a process of its own. */
 export class AgentProcess {
   readonly home: AgentHome;
@@ -45,12 +51,14 @@ export class AgentProcess {
     const mounted = ['unshare', '-m', 'sh', '-c', `${mount} && exec "$0" "$@"`, ...command];
     const [file = '', ...args] = mount === undefined ? command : mounted;
     this.#child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    RUNNING.add(this.#child);
     this.#child.stdout.on('data', (chunk: Buffer) => (this.#stdout += chunk.toString()));
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
     this.exited = new Promise((resolve, reject) => {
       this.#child.on('error', reject);
       this.#child.on('close', (code, signal) => {
         this.#ended = true;
+        RUNNING.delete(this.#child);
         resolve({ code, signal, stdout: this.#stdout, stderr: this.#stderr });
       });
     });
@@ -64,8 +72,13 @@ export class AgentProcess {
   /** Starts an agent and waits until it is ready: every model serves or is known not to. */
   static async start(home: AgentHome, options: LaunchOptions = {}): Promise<AgentProcess> {
     const agent = AgentProcess.launch(home, options);
-    await agent.ready();
-    return agent;
+    try {
+      await agent.ready();
+      return agent;
+    } catch (error) {
+      await agent.stop();
+      throw error;
+    }
   }
 
   get pid(): number {

@@ -1,16 +1,14 @@
 import type { Histogram } from './histogram.ts';
 import { type Range, rangeWithZero } from './range.ts';
 
-/** Ends are tried at these parts of the whole range, from nothing clipped to nearly everything. */
-const STEPS = 100;
-const SMALLEST_PART = 0.05;
-/** Each end in turn, twice: a second round moves little, a third nothing. */
-const ROUNDS = 2;
+/** First each end is tried at these parts of the whole range, 4 % apart, down to 1 %: outliers can be that far out. */
+const COARSE = Array.from({ length: 114 }, (_, step) => 0.96 ** step);
+/** Then close around what was best. */
+const FINE = Array.from({ length: 41 }, (_, step) => 0.96 + step * 0.002);
 
 /**
  * The range whose quantization to `2^bits` evenly spaced codes changes the values least, by the mean of the squared
- * differences: rounding inside the range against clipping outside. Each end is searched over a grid while the other
- * stays. Values are those of the histogram's bins (their means); zeros cost nothing in any range.
+ * differences: rounding inside the range against clipping outside. Each end is searched while the other stays. Values are those of the histogram's bins (their means); zeros cost nothing in any range.
  */
 export function mseRange(histogram: Histogram, bits: number): Range {
   const bins = histogram.bins();
@@ -19,12 +17,14 @@ export function mseRange(histogram: Histogram, bits: number): Range {
   const whole = rangeWithZero(histogram.min, histogram.max);
   let best = whole;
   let bestError = quantizationError(values, weights, best, bits);
-  for (let round = 0; round < ROUNDS; round++) {
+  for (const parts of [COARSE, FINE]) {
     for (const end of ['max', 'min'] as const) {
-      if (whole[end] === 0) continue;
-      for (let step = 0; step < STEPS; step++) {
-        const part = 1 - (step / (STEPS - 1)) * (1 - SMALLEST_PART);
-        const range = { ...best, [end]: whole[end] * part };
+      const from = parts === COARSE ? whole[end] : best[end];
+      if (from === 0) continue;
+      for (const part of parts) {
+        const moved = from * part;
+        if (Math.abs(moved) > Math.abs(whole[end])) continue;
+        const range = { ...best, [end]: moved };
         const error = quantizationError(values, weights, range, bits);
         if (error < bestError) {
           best = range;

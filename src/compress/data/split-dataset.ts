@@ -30,7 +30,14 @@ export interface DataSplit {
   readonly calibration: DataPart<'calibration'>;
   readonly validation: DataPart<'validation'>;
   readonly test: DataPart<'test'>;
+  /** What the numbers of samples are too small for, a sentence each. */
+  readonly warnings: readonly string[];
 }
+
+/** With fewer, ranges depend much on which samples they were; int8 calibration is usually done with 100 and more. */
+const FEW_FOR_CALIBRATION = 32;
+/** With fewer, one sample is more than a percentage point. */
+const FEW_TO_JUDGE = 100;
 
 /**
  * Splits a data set into disjoint parts, the same for the same seed and data. With labels every part gets each class in
@@ -50,7 +57,21 @@ export function splitDataset(dataset: Dataset, sizes: SplitSizes & { readonly se
     calibration: part(dataset, 'calibration', order.slice(0, calibration)),
     validation: part(dataset, 'validation', order.slice(calibration, calibration + validation)),
     test: part(dataset, 'test', order.slice(calibration + validation, calibration + validation + test)),
+    warnings: countWarnings(calibration, validation, test),
   };
+}
+
+function countWarnings(calibration: number, validation: number, test: number): string[] {
+  const warnings: string[] = [];
+  if (calibration > 0 && calibration < FEW_FOR_CALIBRATION) {
+    warnings.push(`only ${calibration} samples for calibration: they may not show the ranges seen in use`);
+  }
+  for (const [role, count] of Object.entries({ validation, test })) {
+    if (count === 0 || count >= FEW_TO_JUDGE) continue;
+    const points = (100 / count).toFixed(1);
+    warnings.push(`only ${count} samples for ${role}: each is ${points} points of accuracy`);
+  }
+  return warnings;
 }
 
 function part<Role extends PartRole>(
@@ -78,11 +99,15 @@ function shares(wanted: readonly number[], available: number): number[] | undefi
     count > 0 ? Math.max(1, Math.floor((count * available) / total)) : 0,
   );
   let over = counts.reduce((sum, count) => sum + count, 0) - available;
-  while (over > 0) {
+  // Rounding down left some over, or the parts of one sample at least took too many.
+  for (; over < 0; over += 1) {
+    const smallest = counts.indexOf(Math.min(...counts.filter((count) => count > 0)));
+    counts[smallest] = (counts[smallest] ?? 0) + 1;
+  }
+  for (; over > 0; over -= 1) {
     const largest = counts.indexOf(Math.max(...counts));
     if ((counts[largest] ?? 0) <= 1) return undefined;
     counts[largest] = (counts[largest] ?? 0) - 1;
-    over -= 1;
   }
   return counts;
 }

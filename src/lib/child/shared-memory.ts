@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { randomName } from '../random-name.ts';
 import { align8 } from './frame.ts';
 
 /**
@@ -20,7 +20,7 @@ export class SharedMemory {
 
   /** Creates the file; undefined where there is no tmpfs to write to: everything then goes through the socket. */
   static create(directory = '/dev/shm'): SharedMemory | undefined {
-    const path = `${directory}/selvage-${process.pid}-${randomBytes(8).toString('hex')}`;
+    const path = `${directory}/selvage-${process.pid}-${randomName(16)}`;
     try {
       const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
       unlinkSync(path);
