@@ -72,8 +72,12 @@ async function compress(model: string, options: CompressOptions): Promise<void> 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, cancel);
   const display = progressDisplay();
   try {
-    const report = await runCompress(request, { signal: abort.signal, onProgress: display.show });
+    const { report, warnings } = await runCompress(request, {
+      signal: abort.signal,
+      onProgress: display.show,
+    });
     display.end();
+    for (const warning of warnings) process.stderr.write(`selvage: ${warning}\n`);
     if (options.json === true) printJson(report);
     else printLines(...describeReport(report, request.out));
   } catch (error) {

@@ -1,6 +1,6 @@
 /** Job: makes the forms of a model, measures and gates them; see `run-compress.ts`. */
 import { serveJob } from '../../lib/child/job.ts';
 import { compressModel } from './compress-model.ts';
-import type { CompressReport, CompressRequest } from './job-messages.ts';
+import type { CompressRequest, CompressResult } from './job-messages.ts';
 
-await serveJob<CompressRequest, CompressReport>(compressModel);
+await serveJob<CompressRequest, CompressResult>(compressModel);

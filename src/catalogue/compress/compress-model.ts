@@ -1,4 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
+import { constantInputs } from '../../compress/data/constant-inputs.ts';
+import { dataInvalid } from '../../compress/data/dataset.ts';
 import { splitDataset } from '../../compress/data/split-dataset.ts';
 import type { ModelProto } from '../../graph/gen/onnx_pb.ts';
 import { decodeModel } from '../../graph/read-model.ts';
@@ -9,7 +11,7 @@ import { chooseRecipes } from './choose-recipes.ts';
 import type { Compression, Report } from './compression.ts';
 import { type FinishedVariant, finishVariant } from './finish-variant.ts';
 import { FloatReference } from './float-reference.ts';
-import type { CompressReport, CompressRequest } from './job-messages.ts';
+import type { CompressReport, CompressRequest, CompressResult } from './job-messages.ts';
 import { MemoryPeak } from './memory-peak.ts';
 import { type OpenedData, openData } from './open-data.ts';
 import { partSizes } from './part-sizes.ts';
@@ -27,7 +29,7 @@ const DONE = { simplify: 0.02, fingerprint: 0.05, search: 0.1, variants: 0.7, wr
  * Makes the variants of a request, measures and gates them, and writes them with their manifest. Finished steps of a
  * job that was killed are found again. Throws as `runCompress` says.
  */
-export async function compressModel(request: CompressRequest, report: Report): Promise<CompressReport> {
+export async function compressModel(request: CompressRequest, report: Report): Promise<CompressResult> {
   const startedMs = performance.now();
   const memory = new MemoryPeak();
   report(0, 'reading the model');
@@ -37,10 +39,13 @@ export async function compressModel(request: CompressRequest, report: Report): P
   const work = await WorkFolder.open(request.out);
   try {
     const data = await openData(request, source.signature, work.path);
-    const variants = await withData(request, source, data, { work, memory }, report);
+    const { warnings, ...variants } = await withData(request, source, data, { work, memory }, report);
     await work.remove();
     const seconds = Math.round(performance.now() - startedMs) / 1000;
-    return { model: source.path, ...variants, seconds, peakRssBytes: memory.total() };
+    return {
+      report: { model: source.path, ...variants, seconds, peakRssBytes: memory.total() },
+      warnings,
+    };
   } finally {
     await work.leave();
   }
@@ -52,7 +57,7 @@ async function withData(
   data: OpenedData,
   { work, memory }: Pick<Compression, 'work' | 'memory'>,
   report: Report,
-): Promise<Pick<CompressReport, 'float' | 'variants'>> {
+): Promise<Pick<CompressReport, 'float' | 'variants'> & { readonly warnings: readonly string[] }> {
   const samples = new SampleSource(data.dataset, data.isDecoded, work);
   const { scoresOutput } = data;
   const reference = new FloatReference({ path: source.path, samples, work, memory, scoresOutput });
@@ -68,7 +73,7 @@ async function withData(
     const calibration = () => samples.all(split.calibration.indices);
     const maker = new VariantMaker(simplified, source.path, { work, memory, samples: calibration }, key);
     const firstConvolution = simplified.graph?.node.find(({ opType }) => opType === 'Conv')?.name;
-    const compression = {
+    const compression: Compression = {
       request,
       source,
       work,
@@ -80,8 +85,9 @@ async function withData(
       firstConvolution,
       key,
     };
-    const { warnings } = data.dataset;
-    return await makeVariants(compression, { sha256: fingerprint, warnings }, report);
+    const warnings = [...data.dataset.warnings, ...split.warnings, ...(await constantWarnings(compression))];
+    const made = await makeVariants(compression, { sha256: fingerprint, warnings }, report);
+    return { ...made, warnings };
   } finally {
     reference.close();
     samples.close();
@@ -101,6 +107,17 @@ async function simplifiedModel(
   return decodeModel(path, new Uint8Array(await readFile(path)));
 }
 
+/** Names inputs that never change; throws DATA_INVALID where none ever does. */
+async function constantWarnings({ request, samples, split }: Compression): Promise<string[]> {
+  const { size, indices } = split.calibration;
+  const sample = async (at: number) => ({ inputs: await samples.inputs(indices[at] ?? 0) });
+  const constant = await constantInputs({ size, sample });
+  if (size > 1 && constant.length === samples.dataset.inputs.length) {
+    throw dataInvalid(request.data, 'every sample is the same, so there is nothing to calibrate on');
+  }
+  return constant.map((name) => `input '${name}' is the same in every sample`);
+}
+
 /** Chooses recipes, carries them out one after the other, and writes the manifest. */
 async function makeVariants(
   compression: Compression,
@@ -108,8 +125,10 @@ async function makeVariants(
   report: Report,
 ): Promise<Pick<CompressReport, 'float' | 'variants'>> {
   const { request, source, split } = compression;
-  const part = (from: number, to: number): Report => (fraction, message) =>
-    report(from + (to - from) * fraction, message);
+  const part =
+    (from: number, to: number): Report =>
+    (fraction, message) =>
+      report(from + (to - from) * fraction, message);
   const isSearch = request.budgetSeconds > 0;
   const recipes = await chooseRecipes(compression, part(DONE.search, DONE.variants));
   const start = isSearch ? DONE.variants : DONE.search;

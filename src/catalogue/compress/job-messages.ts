@@ -54,3 +54,9 @@ export interface CompressReport {
   readonly seconds: number;
   readonly peakRssBytes: number;
 }
+
+/** What the job answers: the report, and what is odd about the data but no reason to stop, a sentence each. */
+export interface CompressResult {
+  readonly report: CompressReport;
+  readonly warnings: readonly string[];
+}

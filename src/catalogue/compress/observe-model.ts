@@ -52,7 +52,12 @@ export async function observeOverview(
   const calibrator = new Calibrator();
   const sizes = new Map<string, number>();
   const means = new ChannelMeans();
-  const wanted = [EXTREMES.min, EXTREMES.max, EXTREMES.size, ...channels.map((_, at) => channelMeanOutput(at))];
+  const wanted = [
+    EXTREMES.min,
+    EXTREMES.max,
+    EXTREMES.size,
+    ...channels.map((_, at) => channelMeanOutput(at)),
+  ];
   const observed = withChannelMeans(withExtremes(model, names), channels);
   await runObserved(context, observed, wanted, ([least, most, counts, ...rows]) => {
     const [leastOf, mostOf, countOf] = [least, most, counts].map((one) => (one && numbersOf(one)) ?? []);

@@ -1,5 +1,5 @@
 /** Ways to make a form of a model, in the order they are tried. */
-export const METHODS = ['int8-static', 'int8-dynamic'] as const;
+export const METHODS = ['int8-static', 'int8-dynamic', 'weights-int8', 'weights-int4', 'fp16'] as const;
 
 /** One way to make a form of a model. */
 export type Method = (typeof METHODS)[number];
@@ -16,12 +16,18 @@ export interface Recipe {
   readonly biasCorrection?: boolean;
   /** int8-static: cut off large weights where that makes the mean squared error of their channel smaller. */
   readonly weightClipping?: 'mse';
+  /** weights-int4: rows that share a scale. */
+  readonly blockSize?: number;
   /** int8-static: names of nodes that stay in float. */
   readonly keepFloat?: readonly string[];
 }
 
+/** Small enough that one outlier spoils little, large enough that scales take an eighth of the weights' room. */
+const BLOCK_SIZE = 32;
+
 /** The one recipe of each method that is made without a search. */
 export function standardRecipe(method: Method, firstConvolution: string | undefined): Recipe {
+  if (method === 'weights-int4') return { method, blockSize: BLOCK_SIZE };
   if (method !== 'int8-static') return { method };
   return {
     method,
@@ -37,6 +43,8 @@ export function recipeId(recipe: Recipe, firstConvolution: string | undefined): 
   if (recipe.calibration !== undefined && recipe.calibration !== 'minmax') parts.push(recipe.calibration);
   if (recipe.biasCorrection === true) parts.push('corrected');
   if (recipe.weightClipping !== undefined) parts.push('clipped');
+  if (recipe.blockSize !== undefined && recipe.blockSize !== BLOCK_SIZE)
+    parts.push(`block-${recipe.blockSize}`);
   const kept = recipe.keepFloat ?? [];
   if (kept.length === 1 && kept[0] === firstConvolution) parts.push('float-first');
   else if (kept.length > 0) parts.push(`float-${kept.length}`);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type JobOptions, runJob } from '../../lib/child/job.ts';
-import type { CompressReport, CompressRequest } from './job-messages.ts';
+import type { CompressRequest, CompressResult } from './job-messages.ts';
 import { removeTemporary, WORK_FOLDER } from './work-folder.ts';
 
 const COMPRESS_JOB = new URL('./compress-job.js', import.meta.url);
@@ -14,9 +14,9 @@ const COMPRESS_JOB = new URL('./compress-job.js', import.meta.url);
 export async function runCompress(
   request: CompressRequest,
   options: JobOptions = {},
-): Promise<CompressReport> {
+): Promise<CompressResult> {
   try {
-    return await runJob<CompressRequest, CompressReport>(COMPRESS_JOB, request, options);
+    return await runJob<CompressRequest, CompressResult>(COMPRESS_JOB, request, options);
   } catch (error) {
     // The job had no time to do it where it was killed.
     for (const folder of [request.out, join(request.out, WORK_FOLDER)]) {

@@ -4,6 +4,7 @@ import { type CalibrationName, type Method, type Recipe, standardRecipe } from '
 /** Variants kept of one method at most. */
 const KEPT = 3;
 const OTHER_CALIBRATIONS: readonly CalibrationName[] = ['mse', 'percentile', 'entropy'];
+const BLOCK_SIZES = [16, 64, 128];
 /** How many of the most sensitive layers are tried in float. */
 const KEPT_LAYERS = [1, 2, 4, 8];
 
@@ -26,7 +27,6 @@ export interface SearchBench {
  */
 export async function searchRecipes(method: Method, bench: SearchBench): Promise<Recipe[]> {
   const standard = standardRecipe(method, bench.firstConvolution);
-  if (method !== 'int8-static') return [standard];
   const trials: Trial<Recipe>[] = [];
   const attempt = async (recipe: Recipe): Promise<void> => {
     const isKnown = trials.some(({ subject }) => JSON.stringify(subject) === JSON.stringify(recipe));
@@ -37,11 +37,19 @@ export async function searchRecipes(method: Method, bench: SearchBench): Promise
   const best = (): Recipe => nearest(trials)?.subject ?? standard;
 
   await attempt(standard);
+  if (method === 'weights-int4')
+    for (const blockSize of BLOCK_SIZES) await attempt({ ...standard, blockSize });
+  if (method !== 'int8-static') return kept(trials, standard);
   await attempt(everythingInt8(standard));
   for (const calibration of OTHER_CALIBRATIONS) await attempt({ ...best(), calibration });
   await attempt({ ...best(), weightClipping: 'mse' });
   await attempt(everythingInt8(best()));
   for (const recipe of await mixedPrecision(best(), bench)) await attempt(recipe);
+  return kept(trials, standard);
+}
+
+/** The best of the trials; the standard recipe where it could not even be tried, so that the reason is reported. */
+function kept(trials: readonly Trial<Recipe>[], standard: Recipe): Recipe[] {
   const front = paretoFront(trials).slice(0, KEPT);
   return front.length > 0 ? front.map(({ subject }) => subject) : [standard];
 }

@@ -3,10 +3,13 @@ import type { Range } from '../../compress/calibration/range.ts';
 import { isLinearOperator, linearNode } from '../../compress/linear-node.ts';
 import type { Pass, SkippedNode } from '../../compress/pass.ts';
 import { biasCorrection } from '../../compress/passes/bias-correction.ts';
+import { fp16 } from '../../compress/passes/fp16.ts';
 import { int8Dynamic } from '../../compress/passes/int8-dynamic.ts';
 import { int8Embeddings } from '../../compress/passes/int8-embeddings.ts';
 import { int8Static } from '../../compress/passes/int8-static/int8-static.ts';
 import { raiseOpset } from '../../compress/passes/raise-opset.ts';
+import { weightsInt4 } from '../../compress/passes/weights-int4.ts';
+import { weightsInt8 } from '../../compress/passes/weights-int8.ts';
 import { runPasses } from '../../compress/pipeline.ts';
 import type { ModelProto } from '../../graph/gen/onnx_pb.ts';
 import { Graph } from '../../graph/graph.ts';
@@ -86,6 +89,12 @@ export class VariantMaker {
         return this.#int8StaticPasses(recipe);
       case 'int8-dynamic':
         return [raiseOpset(), int8Dynamic(), int8Embeddings()];
+      case 'weights-int8':
+        return [weightsInt8()];
+      case 'weights-int4':
+        return [weightsInt4({ blockSize: recipe.blockSize ?? 32 }), int8Embeddings()];
+      case 'fp16':
+        return [fp16()];
     }
   }
 
@@ -138,7 +147,13 @@ function linearInputs(model: ModelProto): ChannelsOf[] {
     if (linear === undefined || 'reason' in linear || found.has(linear.input)) continue;
     const { input: name, operator, dims, axis, channels: outputs, values } = linear;
     if (operator === 'Conv') found.set(name, { name, axis: 1, rank: dims.length, channels: 0 });
-    else found.set(name, { name, axis: -1, rank: 0, channels: axis === 0 ? (dims[1] ?? 0) : values.length / outputs });
+    else
+      found.set(name, {
+        name,
+        axis: -1,
+        rank: 0,
+        channels: axis === 0 ? (dims[1] ?? 0) : values.length / outputs,
+      });
   }
   return [...found.values()];
 }
