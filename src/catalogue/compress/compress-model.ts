@@ -23,7 +23,7 @@ import { WorkFolder } from './work-folder.ts';
 import { writeManifest } from './write-results.ts';
 
 /** Parts of the whole that are done at the beginning of each step; variants share what lies between. */
-const DONE = { simplify: 0.02, fingerprint: 0.05, search: 0.1, variants: 0.7, write: 0.97 } as const;
+const DONE = { look: 0.02, simplify: 0.05, search: 0.1, variants: 0.7, write: 0.97 } as const;
 
 /**
  * Makes the variants of a request, measures and gates them, and writes them with their manifest. Finished steps of a
@@ -62,37 +62,41 @@ async function withData(
   const { scoresOutput } = data;
   const reference = new FloatReference({ path: source.path, samples, work, memory, scoresOutput });
   try {
+    report(DONE.look, 'looking at the data');
+    const looked = await lookAtData(request, data, samples);
+    const { split, sizes, sha256, warnings } = looked;
     report(DONE.simplify, 'simplifying the model');
     const simplified = await simplifiedModel(source, work, memory);
-    report(DONE.fingerprint, 'looking at the data');
-    const fingerprint = await data.dataset.fingerprint();
-    const { seed, task } = request;
-    const sizes = partSizes(data.dataset.size, request.budgetSeconds > 0);
-    const split = splitDataset(data.dataset, { ...sizes, seed });
-    const key = [source.hash, runtimeVersion(), fingerprint, sizes, seed, task];
+    const key = [source.hash, runtimeVersion(), sha256, sizes, request.seed, request.task];
     const calibration = () => samples.all(split.calibration.indices);
     const maker = new VariantMaker(simplified, source.path, { work, memory, samples: calibration }, key);
     const firstConvolution = simplified.graph?.node.find(({ opType }) => opType === 'Conv')?.name;
-    const compression: Compression = {
-      request,
-      source,
-      work,
-      memory,
-      samples,
-      split,
-      reference,
-      maker,
-      firstConvolution,
-      key,
-    };
-    const warnings = [...data.dataset.warnings, ...split.warnings, ...(await constantWarnings(compression))];
-    const made = await makeVariants(compression, { sha256: fingerprint, warnings }, report);
+    const common = { request, source, work, memory, samples, split, reference };
+    const made = await makeVariants({ ...common, maker, firstConvolution, key }, { sha256, warnings }, report);
     return { ...made, warnings };
   } finally {
     reference.close();
     samples.close();
     await data.close();
   }
+}
+
+/** Splits the data and says what is odd about it. Throws DATA_EMPTY or, where all samples are equal, DATA_INVALID. */
+async function lookAtData(request: CompressRequest, { dataset }: OpenedData, samples: SampleSource) {
+  const sizes = partSizes(dataset.size, request.budgetSeconds > 0);
+  const split = splitDataset(dataset, { ...sizes, seed: request.seed });
+  const { size, indices } = split.calibration;
+  const sample = async (at: number) => ({ inputs: await samples.inputs(indices[at] ?? 0) });
+  const constant = await constantInputs({ size, sample });
+  if (size > 1 && constant.length === dataset.inputs.length) {
+    throw dataInvalid(request.data, 'every sample is the same, so there is nothing to calibrate on');
+  }
+  const warnings = [
+    ...dataset.warnings,
+    ...split.warnings,
+    ...constant.map((name) => `input '${name}' is the same in every sample`),
+  ];
+  return { split, sizes, warnings, sha256: await dataset.fingerprint() };
 }
 
 async function simplifiedModel(
@@ -105,17 +109,6 @@ async function simplifiedModel(
     simplifyModel(source.model, source.path, work, memory),
   );
   return decodeModel(path, new Uint8Array(await readFile(path)));
-}
-
-/** Names inputs that never change; throws DATA_INVALID where none ever does. */
-async function constantWarnings({ request, samples, split }: Compression): Promise<string[]> {
-  const { size, indices } = split.calibration;
-  const sample = async (at: number) => ({ inputs: await samples.inputs(indices[at] ?? 0) });
-  const constant = await constantInputs({ size, sample });
-  if (size > 1 && constant.length === samples.dataset.inputs.length) {
-    throw dataInvalid(request.data, 'every sample is the same, so there is nothing to calibrate on');
-  }
-  return constant.map((name) => `input '${name}' is the same in every sample`);
 }
 
 /** Chooses recipes, carries them out one after the other, and writes the manifest. */

@@ -15,5 +15,5 @@ export function partSizes(samples: number, isSearch: boolean): SplitSizes {
   const calibration = Math.min(CALIBRATION, Math.ceil(samples / 4));
   const rest = samples - calibration;
   const validation = isSearch ? Math.min(VALIDATION, Math.floor(rest * 0.4)) : 0;
-  return { calibration, validation, test: Math.min(TEST, rest - validation) };
+  return { calibration, validation, test: Math.max(1, Math.min(TEST, rest - validation)) };
 }
