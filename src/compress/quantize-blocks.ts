@@ -6,7 +6,7 @@ export interface BlockScaling {
   /** Rows in a block: 16, 32, 64, 128 or 256. */
   readonly blockSize: number;
   /** `nearest` rounds to nearest; `hqq` (4 bits) then refines each block, and keeps what is nearer to the weights. */
-  readonly method: 'nearest' | 'hqq';
+  readonly rounding: 'nearest' | 'hqq';
 }
 
 /** A matrix as the runtime's MatMulNBits takes it (B, scales and zero_points of its documentation), column by column. */
@@ -97,9 +97,9 @@ function getInteger(bytes: Uint8Array, start: number, index: number, bits: 4 | 8
   return ((bytes[start + (index >> 1)] ?? 0) >> ((index & 1) * 4)) & 15;
 }
 
-function blockParameters(values: Float32Array, { bits, method }: BlockScaling): BlockParameters {
+function blockParameters(values: Float32Array, { bits, rounding }: BlockScaling): BlockParameters {
   const nearest = nearestParameters(values, bits);
-  if (method === 'nearest' || nearest.scale === 0) return nearest;
+  if (rounding === 'nearest' || nearest.scale === 0) return nearest;
   const refined = refineBlock(values, nearest, bits);
   return blockError(values, refined, bits) < blockError(values, nearest, bits) ? refined : nearest;
 }

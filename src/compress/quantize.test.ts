@@ -168,7 +168,7 @@ describe('quantizeBlocks', () => {
       const made = quantizeBlocks(Float32Array.from(matrix.flat()), rows, columns, {
         bits,
         blockSize: size,
-        method: 'nearest',
+        rounding: 'nearest',
       });
       assert.deepEqual([...made.scales], expected.scales, `${bits} bits`);
       assert.deepEqual([...made.zeroPoints], expected.zeroPoints, `${bits} bits`);
@@ -178,8 +178,8 @@ describe('quantizeBlocks', () => {
 
   it('is never worse refined than rounded to nearest, and better on the whole', () => {
     const values = randomFloats(96 * 24, 5);
-    const errors = (['nearest', 'hqq'] as const).map((method) => {
-      const scaling: BlockScaling = { bits: 4, blockSize: 32, method };
+    const errors = (['nearest', 'hqq'] as const).map((rounding) => {
+      const scaling: BlockScaling = { bits: 4, blockSize: 32, rounding };
       return squaredError(values, dequantizeBlocks(quantizeBlocks(values, 96, 24, scaling), 96, 24, scaling));
     });
     assert.ok((errors[1] ?? 0) < 0.97 * (errors[0] ?? 0), errors.join(' '));
@@ -188,7 +188,7 @@ describe('quantizeBlocks', () => {
   it('takes blocks of zeros and rows that fill no block', () => {
     const values = new Float32Array(20 * 2);
     values[39] = 1;
-    const scaling: BlockScaling = { bits: 4, blockSize: 16, method: 'hqq' };
+    const scaling: BlockScaling = { bits: 4, blockSize: 16, rounding: 'hqq' };
     assert.deepEqual(dequantizeBlocks(quantizeBlocks(values, 20, 2, scaling), 20, 2, scaling), values);
   });
 });

@@ -10,7 +10,7 @@ const handles = {
 
 testPassContract('weights-int4', { passes: () => [weightsInt4()], snrDb: 14, handles });
 testPassContract('weights-int4, rounded to nearest', {
-  passes: () => [weightsInt4({ method: 'nearest', blockSize: 16, accuracyLevel: 0 })],
+  passes: () => [weightsInt4({ rounding: 'nearest', blockSize: 16, accuracyLevel: 0 })],
   snrDb: 14,
   handles,
 });

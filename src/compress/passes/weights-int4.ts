@@ -8,7 +8,7 @@ export interface WeightsInt4Options {
   /** Rows of a block that share a scale: 16, 32 (by default), 64, 128 or 256. */
   readonly blockSize?: number;
   /** By default `hqq`; see `BlockScaling`. */
-  readonly method?: 'nearest' | 'hqq';
+  readonly rounding?: 'nearest' | 'hqq';
   /** By default 4. */
   readonly accuracyLevel?: AccuracyLevel;
   /** Names of nodes that stay in float. */
@@ -27,7 +27,7 @@ export function weightsInt4(options: WeightsInt4Options = {}): Pass {
       const scaling = {
         bits: 4,
         blockSize: options.blockSize ?? 32,
-        method: options.method ?? 'hqq',
+        rounding: options.rounding ?? 'hqq',
       } as const;
       const products = new BlockProducts(graph, scaling, options.accuracyLevel ?? 4);
       for (const node of graph.sorted()) {

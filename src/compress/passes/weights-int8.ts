@@ -61,7 +61,7 @@ export function weightsInt8(options: WeightsInt8Options = {}): Pass {
 }
 
 function makeBlocks(graph: Graph, options: WeightsInt8Options, report: ReportBuilder): void {
-  const scaling = { bits: 8, blockSize: options.blockSize ?? 32, method: 'nearest' } as const;
+  const scaling = { bits: 8, blockSize: options.blockSize ?? 32, rounding: 'nearest' } as const;
   const products = new BlockProducts(graph, scaling, options.accuracyLevel ?? 4);
   for (const node of graph.sorted()) {
     if (options.keep?.has(node.name) === true) continue;
