@@ -143,6 +143,11 @@ export class Graph {
     return tensor.name;
   }
 
+  /** Removes an initializer; a node must give its name from now on. */
+  removeInitializer(name: string): void {
+    this.#initializers.delete(name);
+  }
+
   /** A value name that nothing in the model has yet: `base`, or `base` with a number. It counts as taken from now on. */
   fresh(base: string): string {
     return takeFresh(this.#names, base);

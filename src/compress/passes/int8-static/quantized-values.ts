@@ -7,11 +7,7 @@ import { type ActivationType, activationParameters, type QuantParameters, quanti
 const OPSET_PER_CHANNEL = 13;
 
 /** Elements to be stored. */
-type StoreArguments = [
-  datatype: 'INT8' | 'INT32' | 'FP32',
-  dims: readonly number[],
-  elements: ArrayBufferView,
-];
+type StoreArguments = Parameters<typeof tensor> extends [string, ...infer Rest] ? Rest : never;
 
 /** Quantized weights (INT8) or a bias (INT32). */
 interface StoredIntegers {
@@ -107,7 +103,7 @@ export class QuantizedValues {
   addChannels(base: string, integers: StoredIntegers, scales: Float32Array, axis: number): string {
     const { datatype, dims, elements } = integers;
     const zeros = `zero_points_${datatype}_${scales.length}`;
-    const zeroElements = (datatype === 'INT8' ? Int8Array : Int32Array).from(scales, () => 0);
+    const zeroElements = new (datatype === 'INT8' ? Int8Array : Int32Array)(scales.length);
     const inputs = [
       this.#store(`${base}_quantized`, datatype, dims, elements),
       this.#store(`${base}_scale`, 'FP32', [scales.length], scales),
