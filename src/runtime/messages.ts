@@ -33,6 +33,8 @@ export const KIND = {
 export interface LoadSpec {
   readonly path: string;
   readonly threads: number;
+  /** Whether memory is kept from run to run, by default so; without it runs take less memory and more time. */
+  readonly arena?: boolean;
 }
 
 /** What a runner simplifies, and the file it writes (not atomically: take a temporary name). */

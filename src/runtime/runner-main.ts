@@ -55,12 +55,13 @@ class LoadedModel {
     this.#warmFeeds = warmFeeds;
   }
 
-  static async load({ path, threads }: LoadSpec): Promise<LoadedModel> {
+  static async load({ path, threads, arena = true }: LoadSpec): Promise<LoadedModel> {
     const started = performance.now();
     const session = await InferenceSession.create(path, {
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
+      enableCpuMemArena: arena,
       logSeverityLevel: LOG_SEVERITY_ERROR,
       // Threads that spin after a run burn most of a CPU at low request rates.
       extra: { session: { force_spinning_stop: '1' } },

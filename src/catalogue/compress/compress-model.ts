@@ -58,7 +58,7 @@ async function withData(
   { work, memory }: Pick<Compression, 'work' | 'memory'>,
   report: Report,
 ): Promise<Pick<CompressReport, 'float' | 'variants'> & { readonly warnings: readonly string[] }> {
-  const samples = new SampleSource(data.dataset, data.isDecoded, work);
+  const samples = new SampleSource(data, work, memory);
   const { scoresOutput } = data;
   const reference = new FloatReference({ path: source.path, samples, work, memory, scoresOutput });
   try {
@@ -69,10 +69,16 @@ async function withData(
     const simplified = await simplifiedModel(source, work, memory);
     const key = [source.hash, runtimeVersion(), sha256, sizes, request.seed, request.task];
     const calibration = () => samples.all(split.calibration.indices);
-    const maker = new VariantMaker(simplified, source.path, { work, memory, samples: calibration }, key);
+    const removed = nodeCount(source.model) - nodeCount(simplified);
+    const context = { work, memory, samples: calibration };
+    const maker = new VariantMaker(simplified, removed, source.path, context, key);
     const firstConvolution = simplified.graph?.node.find(({ opType }) => opType === 'Conv')?.name;
     const common = { request, source, work, memory, samples, split, reference };
-    const made = await makeVariants({ ...common, maker, firstConvolution, key }, { sha256, warnings }, report);
+    const made = await makeVariants(
+      { ...common, maker, firstConvolution, key },
+      { sha256, warnings },
+      report,
+    );
     return { ...made, warnings };
   } finally {
     reference.close();
@@ -97,6 +103,10 @@ async function lookAtData(request: CompressRequest, { dataset }: OpenedData, sam
     ...constant.map((name) => `input '${name}' is the same in every sample`),
   ];
   return { split, sizes, warnings, sha256: await dataset.fingerprint() };
+}
+
+function nodeCount({ graph }: ModelProto): number {
+  return graph?.node.length ?? 0;
 }
 
 async function simplifiedModel(

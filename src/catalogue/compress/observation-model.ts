@@ -2,102 +2,106 @@ import { create } from '@bufbuild/protobuf';
 import { buildModel, int, ints, type NodeSpec, tensor, type ValueSpec } from '../../graph/build-model.ts';
 import { copyMessage } from '../../graph/copy-message.ts';
 import { type ModelProto, type TensorProto, ValueInfoProtoSchema } from '../../graph/gen/onnx_pb.ts';
+import { DATATYPES } from '../../tensor/datatype.ts';
 
 /** Prefix of every name that is added to a model here; no model of ours to read has it. */
 const PREFIX = 'selvage.observe.';
 /** From this version of ai.onnx on, ReduceMean takes its axes as an input. */
 const AXES_INPUT_OPSET = 18;
 
-/** Names of the outputs that `withExtremes` adds: each holds one element per tensor, in the order they were given. */
-export const EXTREMES = { min: `${PREFIX}min`, max: `${PREFIX}max`, size: `${PREFIX}size` } as const;
+/** Name of the output that `withOverview` adds. */
+export const OVERVIEW = `${PREFIX}overview`;
 
-/** A tensor whose channels' means are wanted: along axis 1 of `rank` axes, or along the last of any number. */
-export interface ChannelsOf {
+/** Values that describe a tensor in the overview, before the means of its channels: minimum, maximum, element count. */
+export const OVERVIEW_VALUES = 3;
+
+/** Where the channels of a tensor lie: along axis 1 of `rank` axes, or along the last of any number. */
+export type ChannelAxis = { readonly axis: 1; readonly rank: number } | { readonly axis: -1 };
+
+/** A FP32 tensor to be looked at. */
+export interface Observed {
   readonly name: string;
-  readonly axis: 1 | -1;
-  /** Number of axes; needed for axis 1. */
-  readonly rank: number;
-  /** Number of channels; needed for axis -1. */
-  readonly channels: number;
+  /** Where the means of its channels are wanted: where these lie and how many there are. */
+  readonly channels?: ChannelAxis & { readonly count: number };
 }
 
 /**
- * The model with three further outputs (`EXTREMES`): the smallest and the largest value of each of these float32
- * tensors and how many elements it has. The runtime reduces them where they are, so that none has to be copied out.
+ * The model with one further output, FP32: for each tensor its smallest and its largest value, how many elements it
+ * has, and the means of its channels where they are wanted. The runtime reduces the tensors where they are, so that
+ * none has to be copied out; since it works from an output backwards, one output for all lets it free each tensor
+ * as soon as that has been looked at.
  */
-export function withExtremes(model: ModelProto, names: readonly string[]): ModelProto {
+export function withOverview(model: ModelProto, tensors: readonly Observed[]): ModelProto {
+  const one = `${PREFIX}one`;
   const nodes: NodeSpec[] = [];
-  const reduce = (op: string, output: string, attributes: NodeSpec['attributes']): void => {
-    const rows = names.map((name, index) => {
-      const [value, row] = [`${output}.${index}`, `${output}.${index}.row`];
-      nodes.push({
-        op,
-        inputs: [name],
-        outputs: [value],
-        ...(attributes === undefined ? {} : { attributes }),
-      });
-      nodes.push({ op: 'Reshape', inputs: [value, `${PREFIX}one`], outputs: [row] });
-      return row;
-    });
-    nodes.push({ op: 'Concat', inputs: rows, outputs: [output], attributes: { axis: int(0) } });
+  const initializers = [tensor(one, 'INT64', [1], BigInt64Array.of(1n))];
+  const rows: string[] = [];
+  const add = (
+    op: string,
+    inputs: string[],
+    output: string,
+    attributes: NodeSpec['attributes'] = {},
+  ): string => {
+    nodes.push({ op, inputs, outputs: [output], attributes });
+    return output;
   };
-  reduce('ReduceMin', EXTREMES.min, { keepdims: int(0) });
-  reduce('ReduceMax', EXTREMES.max, { keepdims: int(0) });
-  reduce('Size', EXTREMES.size, undefined);
-  const dims = [names.length];
+  const addRow = (value: string): void => {
+    rows.push(add('Reshape', [value, one], `${value}.row`));
+  };
+  for (const [index, { name, channels }] of tensors.entries()) {
+    const prefix = `${PREFIX}${index}`;
+    addRow(add('ReduceMin', [name], `${prefix}.min`, { keepdims: int(0) }));
+    addRow(add('ReduceMax', [name], `${prefix}.max`, { keepdims: int(0) }));
+    const count = add('Size', [name], `${prefix}.count`);
+    addRow(add('Cast', [count], `${prefix}.size`, { to: int(DATATYPES.FP32.onnx) }));
+    if (channels === undefined) continue;
+    const means = channelMeans(model, name, prefix, channels);
+    nodes.push(...means.nodes);
+    initializers.push(...means.initializers);
+    rows.push(means.output);
+  }
+  add('Concat', rows, OVERVIEW, { axis: int(0) });
   return extended(model, {
     nodes,
-    initializers: [tensor(`${PREFIX}one`, 'INT64', [1], BigInt64Array.of(1n))],
-    outputs: [
-      { name: EXTREMES.min, datatype: 'FP32', dims },
-      { name: EXTREMES.max, datatype: 'FP32', dims },
-      { name: EXTREMES.size, datatype: 'INT64', dims },
-    ],
+    initializers,
+    outputs: [{ name: OVERVIEW, datatype: 'FP32', dims: [null] }],
   });
 }
 
-/** The name of the output that `withChannelMeans` adds for the tensor at this place of its list. */
-export function channelMeanOutput(index: number): string {
-  return `${PREFIX}mean.${index}`;
-}
-
-/** The model with one further output for each tensor: the mean of each of its channels in this run, FP32 [channels]. */
-export function withChannelMeans(model: ModelProto, tensors: readonly ChannelsOf[]): ModelProto {
+/** Nodes that give the mean of each channel of a tensor, FP32 [channels]. */
+function channelMeans(
+  model: ModelProto,
+  name: string,
+  prefix: string,
+  channels: ChannelAxis & { readonly count: number },
+) {
+  const output = `${prefix}.means`;
   const nodes: NodeSpec[] = [];
   const initializers: TensorProto[] = [];
-  const outputs: ValueSpec[] = [];
-  const axesAsInput = opsetOf(model) >= AXES_INPUT_OPSET;
-  for (const [index, { name, axis, rank, channels }] of tensors.entries()) {
-    const output = channelMeanOutput(index);
-    let source = name;
-    let axes = [0];
-    if (axis === 1) axes = Array.from({ length: rank }, (_, one) => one).filter((one) => one !== 1);
-    else {
-      source = `${output}.rows`;
-      initializers.push(tensor(`${output}.shape`, 'INT64', [2], BigInt64Array.of(-1n, BigInt(channels))));
-      nodes.push({ op: 'Reshape', inputs: [name, `${output}.shape`], outputs: [source] });
-    }
-    const keepdims = int(0);
-    if (axesAsInput) {
-      const values = BigInt64Array.from(axes.map(BigInt));
-      initializers.push(tensor(`${output}.axes`, 'INT64', [axes.length], values));
-      nodes.push({
-        op: 'ReduceMean',
-        inputs: [source, `${output}.axes`],
-        outputs: [output],
-        attributes: { keepdims },
-      });
-    } else {
-      nodes.push({
-        op: 'ReduceMean',
-        inputs: [source],
-        outputs: [output],
-        attributes: { axes: ints(axes), keepdims },
-      });
-    }
-    outputs.push({ name: output, datatype: 'FP32', dims: [null] });
+  const constant = (suffix: string, values: readonly number[]): string => {
+    initializers.push(tensor(prefix + suffix, 'INT64', [values.length], BigInt64Array.from(values, BigInt)));
+    return prefix + suffix;
+  };
+  let source = name;
+  let axes = [0];
+  if (channels.axis === 1)
+    axes = Array.from({ length: channels.rank }, (_, axis) => axis).filter((axis) => axis !== 1);
+  else {
+    source = `${prefix}.rows`;
+    nodes.push({
+      op: 'Reshape',
+      inputs: [name, constant('.shape', [-1, channels.count])],
+      outputs: [source],
+    });
   }
-  return extended(model, { nodes, initializers, outputs });
+  const takesAxes = opsetOf(model) >= AXES_INPUT_OPSET;
+  nodes.push({
+    op: 'ReduceMean',
+    inputs: takesAxes ? [source, constant('.axes', axes)] : [source],
+    outputs: [output],
+    attributes: { keepdims: int(0), ...(takesAxes ? {} : { axes: ints(axes) }) },
+  });
+  return { nodes, initializers, output };
 }
 
 /** The model with these values as further outputs, whatever their types and shapes: the runtime infers them. */

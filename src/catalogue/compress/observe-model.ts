@@ -7,14 +7,7 @@ import { writeModel } from '../../graph/write-model.ts';
 import { numbersOf } from '../../tensor/numbers.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { MemoryPeak } from './memory-peak.ts';
-import {
-  type ChannelsOf,
-  channelMeanOutput,
-  EXTREMES,
-  withChannelMeans,
-  withExtremes,
-  withOutputs,
-} from './observation-model.ts';
+import { type Observed, OVERVIEW, OVERVIEW_VALUES, withOutputs, withOverview } from './observation-model.ts';
 import { Session } from './session.ts';
 import type { WorkFolder } from './work-folder.ts';
 
@@ -39,40 +32,37 @@ export interface Overview {
   readonly means: ReadonlyArray<readonly [name: string, means: readonly number[]]>;
 }
 
-/**
- * Runs the model on all samples and finds the smallest and largest value of the FP32 tensors `names`, and the mean of
- * every channel of the tensors `channels`.
- */
+/** Runs the model on all samples and finds the ranges of these FP32 tensors and the means of their channels. */
 export async function observeOverview(
   context: ObservationContext,
   model: ModelProto,
-  names: readonly string[],
-  channels: readonly ChannelsOf[],
+  tensors: readonly Observed[],
 ): Promise<Overview> {
   const calibrator = new Calibrator();
   const sizes = new Map<string, number>();
   const means = new ChannelMeans();
-  const wanted = [
-    EXTREMES.min,
-    EXTREMES.max,
-    EXTREMES.size,
-    ...channels.map((_, at) => channelMeanOutput(at)),
-  ];
-  const observed = withChannelMeans(withExtremes(model, names), channels);
-  await runObserved(context, observed, wanted, ([least, most, counts, ...rows]) => {
-    const [leastOf, mostOf, countOf] = [least, most, counts].map((one) => (one && numbersOf(one)) ?? []);
-    for (const [index, name] of names.entries()) {
-      calibrator.observeExtremes(name, leastOf?.[index] ?? 0, mostOf?.[index] ?? 0);
-      sizes.set(name, Math.max(sizes.get(name) ?? 0, countOf?.[index] ?? 0));
-    }
-    for (const [index, row] of rows.entries()) {
-      means.observe(channels[index]?.name ?? '', numbersOf(row) ?? [], row.shape, 0);
+  if (tensors.length === 0) return { tensors: [], means: [] };
+  await runObserved(context, withOverview(model, tensors), [OVERVIEW], ([overview]) => {
+    const values = (overview && numbersOf(overview)) ?? [];
+    let at = 0;
+    for (const { name, channels } of tensors) {
+      const [min = 0, max = 0, size = 0] = [values[at], values[at + 1], values[at + 2]];
+      at += OVERVIEW_VALUES;
+      calibrator.observeExtremes(name, min, max);
+      sizes.set(name, Math.max(sizes.get(name) ?? 0, size));
+      if (channels === undefined) continue;
+      const row = Array.from({ length: channels.count }, (_, channel) => values[at + channel] ?? 0);
+      means.observe(name, row, [channels.count], 0);
+      at += channels.count;
     }
   });
   const rangeOf = (name: string): Range => calibrator.range(name, { type: 'minmax' });
   return {
-    tensors: names.map((name) => ({ name, range: rangeOf(name), size: sizes.get(name) ?? 0 })),
-    means: channels.map(({ name }) => [name, [...(means.means(name) ?? [])]]),
+    tensors: tensors.map(({ name }) => ({ name, range: rangeOf(name), size: sizes.get(name) ?? 0 })),
+    means: tensors.flatMap(({ name }) => {
+      const found = means.means(name);
+      return found === undefined ? [] : [[name, [...found]] as const];
+    }),
   };
 }
 

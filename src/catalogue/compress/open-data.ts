@@ -22,6 +22,8 @@ export interface OpenedData {
   readonly dataset: Dataset;
   /** Whether reading a sample means decoding an image. */
   readonly isDecoded: boolean;
+  /** Process that decodes images, while there is one. */
+  readonly decoderPid: () => number | undefined;
   /** The output with one score per class; undefined for a model that is no classifier. */
   readonly scoresOutput: string | undefined;
   readonly close: () => Promise<void>;
@@ -58,6 +60,7 @@ export async function openData(
     return {
       dataset,
       isDecoded: task !== undefined,
+      decoderPid: () => media.pid,
       scoresOutput: scores?.name,
       close: async () => {
         await dataset.close();

@@ -1,5 +1,12 @@
 /** Ways to make a form of a model, in the order they are tried. */
-export const METHODS = ['int8-static', 'int8-dynamic', 'weights-int8', 'weights-int4', 'fp16'] as const;
+export const METHODS = [
+  'simplify',
+  'int8-static',
+  'int8-dynamic',
+  'weights-int8',
+  'weights-int4',
+  'fp16',
+] as const;
 
 /** One way to make a form of a model. */
 export type Method = (typeof METHODS)[number];

@@ -1,6 +1,8 @@
 import { statfsSync } from 'node:fs';
 import type { Dataset } from '../../compress/data/dataset.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import type { MemoryPeak } from './memory-peak.ts';
+import type { OpenedData } from './open-data.ts';
 import { TensorStore } from './tensor-store.ts';
 import type { WorkFolder } from './work-folder.ts';
 
@@ -14,14 +16,18 @@ const STORE_PART = 0.25;
  */
 export class SampleSource {
   readonly dataset: Dataset;
+  readonly #data: OpenedData;
+  readonly #memory: MemoryPeak;
   readonly #store: TensorStore | undefined;
   readonly #roomBytes: number;
 
-  constructor(dataset: Dataset, isCostly: boolean, work: WorkFolder) {
-    this.dataset = dataset;
+  constructor(data: OpenedData, work: WorkFolder, memory: MemoryPeak) {
+    this.dataset = data.dataset;
+    this.#data = data;
+    this.#memory = memory;
     const { bavail, bsize } = statfsSync(work.path);
     this.#roomBytes = Math.min(STORE_BYTES, bavail * bsize * STORE_PART);
-    this.#store = isCostly ? new TensorStore(work.temporary('samples')) : undefined;
+    this.#store = data.isDecoded ? new TensorStore(work.temporary('samples')) : undefined;
   }
 
   /** Class of a sample in the model's output order; undefined where the data has no labels. */
@@ -34,6 +40,7 @@ export class SampleSource {
     const stored = this.#store?.get(index);
     if (stored !== undefined) return stored;
     const { inputs } = await this.dataset.sample(index);
+    this.#memory.look(this.#data.decoderPid());
     const sizeBytes = inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
     if (this.#store !== undefined && this.#store.sizeBytes + sizeBytes <= this.#roomBytes) {
       this.#store.put(index, inputs);

@@ -34,11 +34,11 @@ export class Session {
     this.signature = signature;
   }
 
-  /** Loads a model; throws MODEL_UNSUPPORTED in the runtime's words. */
-  static async open(path: string, memory: MemoryPeak): Promise<Session> {
+  /** Loads a model, to save memory without `arena`; throws MODEL_UNSUPPORTED in the runtime's words. */
+  static async open(path: string, memory: MemoryPeak, { arena = false } = {}): Promise<Session> {
     const runner = new Runner();
     try {
-      const load = runner.load({ path, threads: 1 });
+      const load = runner.load({ path, threads: 1, arena });
       const { signature } = await within(runner, LOAD_TIMEOUT_MS, load);
       return new Session(path, runner, memory, signature);
     } catch (error) {

@@ -8,6 +8,9 @@ import { Session } from './session.ts';
 /** A file must be smaller than this part of the float model's to count as smaller. */
 const SMALLER_PART = 0.95;
 
+/** Times are those of models as they are served. */
+const AS_SERVED = { arena: true };
+
 /** What was measured of a variant. */
 export interface VariantFigures {
   readonly sizeBytes: number;
@@ -28,9 +31,9 @@ export async function compareSpeed(
   sample: readonly Tensor[],
   memory: MemoryPeak,
 ): Promise<MeasuredSpeed | undefined> {
-  const float = await Session.open(floatPath, memory);
+  const float = await Session.open(floatPath, memory, AS_SERVED);
   try {
-    const variant = await Session.open(variantPath, memory);
+    const variant = await Session.open(variantPath, memory, AS_SERVED);
     try {
       return await measureSpeed(float, variant, sample);
     } finally {

@@ -15,7 +15,7 @@ import type { ModelProto } from '../../graph/gen/onnx_pb.ts';
 import { Graph } from '../../graph/graph.ts';
 import { encodeModel } from '../../graph/write-model.ts';
 import { floatValues } from './float-values.ts';
-import type { ChannelsOf } from './observation-model.ts';
+import type { Observed } from './observation-model.ts';
 import { type ObservationContext, type Overview, observeOverview, observeValues } from './observe-model.ts';
 import type { CalibrationName, Recipe } from './recipe.ts';
 
@@ -48,6 +48,7 @@ type Ranges = ReadonlyArray<readonly [name: string, range: Range]>;
 /** Makes variants of one simplified model; what it learns from the calibration samples it keeps for the next variant. */
 export class VariantMaker {
   readonly #model: ModelProto;
+  readonly #removedNodes: number;
   readonly #path: string;
   readonly #context: ObservationContext;
   /** What the samples and the model are, for the keys of finished steps. */
@@ -55,8 +56,16 @@ export class VariantMaker {
   #seen: Promise<Overview> | undefined;
   #counted: Promise<Calibrator> | undefined;
 
-  constructor(model: ModelProto, path: string, context: ObservationContext, key: unknown) {
+  /** `removedNodes`: how many nodes simplifying the model has taken out of it. */
+  constructor(
+    model: ModelProto,
+    removedNodes: number,
+    path: string,
+    context: ObservationContext,
+    key: unknown,
+  ) {
     this.#model = model;
+    this.#removedNodes = removedNodes;
     this.#path = path;
     this.#context = context;
     this.#key = key;
@@ -67,9 +76,10 @@ export class VariantMaker {
     const passes = await this.#passesOf(recipe);
     const { model, reports } = runPasses(this.#model, passes, { path: this.#path });
     const own = reports.filter(({ pass }) => !PREPARING.has(pass));
+    const simplified = recipe.method === 'simplify' ? this.#removedNodes : 0;
     return {
       bytes: encodeModel(model, this.#path),
-      handled: own.reduce((sum, { handled }) => sum + handled.length, 0),
+      handled: own.reduce((sum, { handled }) => sum + handled.length, simplified),
       skipped: own.flatMap(({ skipped }) => skipped),
     };
   }
@@ -85,6 +95,8 @@ export class VariantMaker {
 
   async #passesOf(recipe: Recipe): Promise<Pass[]> {
     switch (recipe.method) {
+      case 'simplify':
+        return [];
       case 'int8-static':
         return this.#int8StaticPasses(recipe);
       case 'int8-dynamic':
@@ -124,7 +136,9 @@ export class VariantMaker {
     const { work, memory } = this.#context;
     this.#seen ??= work.value('overview', this.#key, async () => {
       const names = await floatValues(this.#model, work, memory);
-      return observeOverview(this.#context, this.#model, names, linearInputs(this.#model));
+      const channels = linearInputs(this.#model);
+      const tensors = names.map((name): Observed => ({ name, ...channels.get(name) }));
+      return observeOverview(this.#context, this.#model, tensors);
     });
     return this.#seen;
   }
@@ -138,24 +152,22 @@ export class VariantMaker {
   }
 }
 
-/** The activations that are multiplied with weights, each once, with where their channels lie. */
-function linearInputs(model: ModelProto): ChannelsOf[] {
+/** The activations that are multiplied with weights, by name, with where their channels lie. */
+function linearInputs(model: ModelProto): Map<string, Pick<Observed, 'channels'>> {
   const graph = new Graph(model);
-  const found = new Map<string, ChannelsOf>();
+  const found = new Map<string, Pick<Observed, 'channels'>>();
   for (const node of graph.sorted()) {
     const linear = isLinearOperator(node) ? linearNode(graph, node) : undefined;
     if (linear === undefined || 'reason' in linear || found.has(linear.input)) continue;
-    const { input: name, operator, dims, axis, channels: outputs, values } = linear;
-    if (operator === 'Conv') found.set(name, { name, axis: 1, rank: dims.length, channels: 0 });
-    else
-      found.set(name, {
-        name,
-        axis: -1,
-        rank: 0,
-        channels: axis === 0 ? (dims[1] ?? 0) : values.length / outputs,
-      });
+    const { input, operator, dims, axis, channels: outputs, values, group } = linear;
+    if (operator === 'Conv') {
+      found.set(input, { channels: { axis: 1, rank: dims.length, count: (dims[1] ?? 0) * group } });
+    } else {
+      const count = axis === 0 ? (dims[1] ?? 0) : values.length / outputs;
+      found.set(input, { channels: { axis: -1, count } });
+    }
   }
-  return [...found.values()];
+  return found;
 }
 
 async function* first<Item>(items: AsyncIterable<Item>, count: number): AsyncGenerator<Item> {
