@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import { withFiles } from '../../test/config-files.ts';
-import { seededRandom } from '../../test/random.ts';
 import { SelvageError } from '../lib/errors.ts';
+import { seededRandom } from '../lib/random.ts';
 import { type LoadedConfig, loadConfig } from './load.ts';
 
 const SECRET = 'hunter2-very-secret';

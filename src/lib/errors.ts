@@ -51,6 +51,12 @@ export const ERROR_TABLE = {
   MODEL_FILE_INVALID: def(400, 'INVALID_ARGUMENT', 65, '{path}: {problem}', 'Export the model again; `selvage doctor` checks the file system.'),
   MODEL_UNSUPPORTED: def(400, 'INVALID_ARGUMENT', 65, '{path}: {problem}', 'Convert the model to what the runtime supports.'),
 
+  // Data for compression
+  DATA_EMPTY: def(400, 'FAILED_PRECONDITION', 66, '{path}: {problem}', 'Give more samples of what the model sees in use; 100 are enough for calibration, a few hundred more to judge by.'),
+  DATA_INVALID: def(400, 'INVALID_ARGUMENT', 65, '{path}: {problem}', 'Give a folder of images, a .npy or .npz file, or a .jsonl file of inference requests; docs/compression.md describes each.'),
+  DATA_MISMATCH: def(400, 'INVALID_ARGUMENT', 65, '{path} does not fit the model: {problem}', 'Give data of this model: its inputs by name, datatype and shape, prepared as it wants them; `selvage inspect` lists its inputs.'),
+  LABELS_INVALID: def(400, 'INVALID_ARGUMENT', 65, 'labels in {path}: {problem}', 'Give one class index or class name for each sample; docs/compression.md describes the forms.'),
+
   // Other files
   FILE_UNREADABLE: def(404, 'NOT_FOUND', 66, '{path} cannot be read: {reason}', 'Check the path and its permissions.'),
   FILE_UNWRITABLE: def(503, 'UNAVAILABLE', 73, '{path} cannot be written: {reason}', 'Make the folder writable and leave room on the disk.'),

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { errnoOf, reasonOf, SelvageError } from '../lib/errors.ts';
-import { describe, malformed } from './json-document.ts';
+import { describe, malformed } from '../lib/json-document.ts';
 
 /** The codings of HTTP that bodies may have, in and out. */
 export type ContentEncoding = 'gzip' | 'deflate';

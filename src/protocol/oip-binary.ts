@@ -1,13 +1,13 @@
 import { SelvageError } from '../lib/errors.ts';
+import { describe, malformed } from '../lib/json-document.ts';
 import { shapeText } from '../tensor/check-request.ts';
 import { DATATYPES } from '../tensor/datatype.ts';
 import type { ModelSignature } from '../tensor/infer.ts';
 import { joinBytes, type Tensor, type TensorSpec } from '../tensor/tensor.ts';
-import { describe, malformed } from './json-document.ts';
 
 /**
  * Tensor data in binary (the protocol's binary tensor data extension): after the JSON, one tensor after another in
- * the order of the JSON, little-endian, row-major, without padding. `oip-json.ts` is its twin for the JSON form.
+ * the order of the JSON, little-endian, row-major, without padding. `tensor/json-data.ts` is its twin for the JSON form.
  */
 
 /** Where the next binary tensor begins in a request body. */

@@ -1,6 +1,6 @@
 import { SelvageError } from '../lib/errors.ts';
+import { describe, isObject, type JsonObject, malformed } from '../lib/json-document.ts';
 import { DATATYPE_NAMES, type Datatype, isDatatype } from '../tensor/datatype.ts';
-import { describe, isObject, type JsonObject, malformed } from './json-document.ts';
 
 /** The fields of an infer request in JSON: each reader gives the checked value or throws naming what is wrong. */
 

@@ -1,8 +1,9 @@
 import { SelvageError } from '../lib/errors.ts';
+import { describe, isObject, type JsonObject, malformed, parseJsonObject } from '../lib/json-document.ts';
 import type { InferRequest, InferResponse, ModelSignature, RequestedOutput } from '../tensor/infer.ts';
+import * as json from '../tensor/json-data.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import { quoteLongIntegers } from './exact-integers.ts';
-import { describe, isObject, type JsonObject, malformed, parseJsonObject } from './json-document.ts';
 import * as binary from './oip-binary.ts';
 import {
   checkNames,
@@ -15,7 +16,6 @@ import {
   readName,
   readShape,
 } from './oip-http-fields.ts';
-import * as json from './oip-json.ts';
 import { booleanParameter, NO_PARAMETERS, readParameters } from './parameters.ts';
 
 /**

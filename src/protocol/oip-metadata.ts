@@ -1,8 +1,8 @@
+import { type JsonObject, parseJsonObject } from '../lib/json-document.ts';
 import type { DurationStatistic, ModelState, ModelStatus } from '../serving/service.ts';
 import type { Datatype } from '../tensor/datatype.ts';
 import type { ModelSignature } from '../tensor/infer.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
-import { type JsonObject, parseJsonObject } from './json-document.ts';
 import { booleanParameter } from './parameters.ts';
 
 /** The protocol's answers about the server and its models, as values for `JSON.stringify`. */

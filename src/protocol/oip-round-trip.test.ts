@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { seededRandom } from '../../test/random.ts';
 import { SelvageError } from '../lib/errors.ts';
+import { seededRandom } from '../lib/random.ts';
 import { checkRequest } from '../tensor/check-request.ts';
 import { DATATYPE_NAMES, DATATYPES, type Datatype } from '../tensor/datatype.ts';
 import { fromHalf } from '../tensor/half.ts';

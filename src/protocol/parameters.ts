@@ -1,5 +1,5 @@
+import { describe, isObject, malformed } from '../lib/json-document.ts';
 import type { Parameters, ParameterValue } from '../tensor/infer.ts';
-import { describe, isObject, malformed } from './json-document.ts';
 
 /** Parameter names the protocol's extensions give a meaning; a response never carries them as ours. */
 const RESERVED_PARAMETERS: readonly string[] = [

@@ -1,5 +1,5 @@
 import { SelvageError } from '../lib/errors.ts';
-import { isObject, parseJsonObject } from '../protocol/json-document.ts';
+import { isObject, parseJsonObject } from '../lib/json-document.ts';
 import type { AgentControl, InferenceService } from '../serving/service.ts';
 import { healthRoutes } from './inference-routes.ts';
 import type { BodyLimit } from './read-body.ts';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { seededRandom } from '../../test/random.ts';
 import { temporaryDirectory } from '../../test/temporary-directory.ts';
 import { type FileIdentity, fileIdentity, identityKey } from '../lib/file-identity.ts';
+import { seededRandom } from '../lib/random.ts';
 import { StateStore } from './state-store.ts';
 
 const hash = 'c'.repeat(64);

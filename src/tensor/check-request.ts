@@ -79,7 +79,8 @@ function checkSpec(input: Tensor, spec: TensorSpec): void {
   }
 }
 
-function shapeFits(shape: readonly number[], declared: readonly number[]): boolean {
+/** Whether a shape is one that a declared shape allows: the same rank, and each dimension equal where it is not -1. */
+export function shapeFits(shape: readonly number[], declared: readonly number[]): boolean {
   if (shape.length !== declared.length) return false;
   for (let axis = 0; axis < shape.length; axis++) {
     const wanted = declared[axis] as number;

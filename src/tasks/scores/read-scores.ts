@@ -1,6 +1,6 @@
 import { SelvageError } from '../../lib/errors.ts';
-import { fromHalf } from '../../tensor/half.ts';
-import { type Tensor, typedView } from '../../tensor/tensor.ts';
+import { numbersOf } from '../../tensor/numbers.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 
 /** Datatypes that scores can have. */
 export const SCORE_DATATYPES = ['FP32', 'FP16', 'FP64'] as const;
@@ -14,10 +14,10 @@ export function readScores(model: string, outputs: readonly Tensor[], name: stri
     SelvageError.of('INFERENCE_FAILED', { model, reason: `output '${name}' ${problem}` });
   const tensor = outputs.find((output) => output.name === name);
   if (tensor === undefined) throw failed('is missing');
-  if (!SCORE_DATATYPES.some((datatype) => datatype === tensor.datatype)) {
+  const scores = numbersOf(tensor);
+  if (scores === undefined || !SCORE_DATATYPES.some((datatype) => datatype === tensor.datatype)) {
     throw failed(`is ${tensor.datatype}, expected ${SCORE_DATATYPES.join(', ')}`);
   }
-  const scores = numbersOf(tensor);
   let max = Number.NEGATIVE_INFINITY;
   for (let index = 0; index < scores.length; index += 1) {
     const score = scores[index] ?? 0;
@@ -27,11 +27,4 @@ export function readScores(model: string, outputs: readonly Tensor[], name: stri
   }
   if (max === Number.NEGATIVE_INFINITY) throw failed('holds no finite score');
   return scores;
-}
-
-function numbersOf(tensor: Tensor): ArrayLike<number> {
-  const view = typedView(tensor.datatype, tensor.data);
-  return tensor.datatype === 'FP16'
-    ? Float64Array.from(view as Uint16Array, fromHalf)
-    : (view as Float32Array | Float64Array);
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { reasonOf, SelvageError } from '../lib/errors.ts';
+import { reasonOf, SelvageError } from './errors.ts';
 
 /** A parsed JSON object. Read it by name only: its keys are the client's, `__proto__` among them. */
 export type JsonObject = Readonly<Record<string, unknown>>;

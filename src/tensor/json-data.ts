@@ -1,20 +1,13 @@
 import { SelvageError } from '../lib/errors.ts';
-import { shapeText } from '../tensor/check-request.ts';
-import { DATATYPES, type Datatype } from '../tensor/datatype.ts';
-import { fromHalf, toHalf } from '../tensor/half.ts';
-import {
-  bytesOf,
-  elementCount,
-  splitBytes,
-  type Tensor,
-  type TensorSpec,
-  typedView,
-} from '../tensor/tensor.ts';
-import { describe } from './json-document.ts';
+import { describe } from '../lib/json-document.ts';
+import { shapeText } from './check-request.ts';
+import { DATATYPES, type Datatype } from './datatype.ts';
+import { fromHalf, toHalf } from './half.ts';
+import { bytesOf, elementCount, splitBytes, type Tensor, type TensorSpec, typedView } from './tensor.ts';
 
 /**
- * Tensor data in JSON: `data` as a flat array of the elements, or nested as the shape says. `oip-binary.ts` is its
- * twin for the binary form.
+ * Tensor data in JSON: `data` as a flat array of the elements, or nested as the shape says. `oip-binary.ts` of
+ * the protocol is its twin for the binary form.
  */
 
 type NumberDatatype = Exclude<Datatype, 'INT64' | 'UINT64' | 'BYTES'>;
