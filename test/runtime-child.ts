@@ -11,9 +11,14 @@ const results: RuntimeResult[] = [];
 for (const task of tasks) results.push(await perform(task));
 process.stdout.write(JSON.stringify(results));
 
-async function perform({ path, feeds }: RuntimeTask): Promise<RuntimeResult> {
+async function perform({ path, feeds, optimizedPath }: RuntimeTask): Promise<RuntimeResult> {
   try {
-    const session = await ort.InferenceSession.create(path, { logSeverityLevel: 4, intraOpNumThreads: 1 });
+    const optimized =
+      optimizedPath === undefined
+        ? {}
+        : { optimizedModelFilePath: optimizedPath, graphOptimizationLevel: 'extended' as const };
+    const options = { logSeverityLevel: 4, intraOpNumThreads: 1, ...optimized } as const;
+    const session = await ort.InferenceSession.create(path, options);
     const inputs = [...session.inputNames];
     if (feeds === undefined) return { inputs };
     const tensors = Object.entries(feeds).map(([name, plain]) => [name, toTensor(plain)] as const);

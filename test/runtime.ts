@@ -13,6 +13,8 @@ export interface PlainTensor {
 export interface RuntimeTask {
   readonly path: string;
   readonly feeds?: Readonly<Record<string, PlainTensor>>;
+  /** Where the runtime is to write what it has made of the model, its fused operators included. */
+  readonly optimizedPath?: string;
 }
 
 /** What the runtime made of it: outputs by name (none when it was only loaded), or its message. */

@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   probe: async () => (await import('./probe.ts')).registerProbe,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
   inspect: async () => (await import('./inspect.ts')).registerInspect,
+  compress: async () => (await import('./compress.ts')).registerCompress,
   config: async () => (await import('./config.ts')).registerConfig,
   service: async () => (await import('./service.ts')).registerService,
   completion: async () => (await import('./completion.ts')).registerCompletion,

@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly env?: SecretSources['env'];
   /** By default `CREDENTIALS_DIRECTORY` of `env`. */
   readonly credentialsDir?: string | undefined;
+  /** Whether the file is the whole of it: nothing of a `conf.d` beside it is read. */
+  readonly alone?: boolean;
 }
 
 /** A valid configuration: plain data, deep-frozen, so that it can cross a process boundary as JSON. */
@@ -53,7 +55,7 @@ export async function loadWith<Schema extends z.ZodType>(
   path: string,
   options: LoadOptions,
 ): Promise<Loaded<z.output<Schema>>> {
-  const { root, files, problems, complete } = await readSources(path);
+  const { root, files, problems, complete } = await readSources(path, options);
   if (!complete || root === undefined) throw invalidConfig(problems);
 
   const env = options.env ?? process.env;

@@ -22,16 +22,16 @@ export interface Sources {
 }
 
 /**
- * Reads the main file and `conf.d/*.yaml` beside it, in the order of their names (by code unit), and merges them.
- * Throws CONFIG_NOT_FOUND where there is no main file.
+ * Reads the main file and, unless it stands `alone`, `conf.d/*.yaml` beside it, in the order of their names (by code
+ * unit), and merges them. Throws CONFIG_NOT_FOUND where there is no main file.
  */
-export async function readSources(path: string): Promise<Sources> {
+export async function readSources(path: string, { alone = false } = {}): Promise<Sources> {
   const main = resolve(path);
   const read = await readBounded(main, MAX_FILE_BYTES);
   if (!('bytes' in read) && read.missing) throw SelvageError.of('CONFIG_NOT_FOUND', { path });
 
   const folderPath = join(dirname(main), 'conf.d');
-  const folder = await listFolder(folderPath);
+  const folder = alone ? { names: [] } : await listFolder(folderPath);
   const files = [main, ...folder.names.map((name) => join(folderPath, name))];
   const shownFolder = join(dirname(path), 'conf.d');
   const sources = [path, ...folder.names.map((name) => join(shownFolder, name))].map(

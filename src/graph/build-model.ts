@@ -7,7 +7,8 @@ import {
   GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
-  type NodeProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
   type TensorProto,
   TensorProtoSchema,
   type ValueInfoProtoSchema,
@@ -69,6 +70,11 @@ export function buildModel(spec: ModelSpec): ModelProto {
     opsetImport: Object.entries(opsets).map(([domain, version]) => ({ domain, version: BigInt(version) })),
     graph: buildGraph(spec),
   });
+}
+
+/** Builds a node to be added to a graph. */
+export function buildNode(spec: NodeSpec): NodeProto {
+  return create(NodeProtoSchema, nodeInit(spec));
 }
 
 /** Builds a graph, for example the body of a Loop. */

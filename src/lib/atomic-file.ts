@@ -4,7 +4,7 @@ import { reasonOf, SelvageError } from './errors.ts';
 import { randomName } from './random-name.ts';
 
 /** Beginning of the names of files that are still being written; one that is left over is of a process that died. */
-const TEMPORARY_PREFIX = '.selvage-';
+export const TEMPORARY_PREFIX = '.selvage-';
 
 /**
  * Writes a file so that at every moment, a power cut included, `path` is either what it was or the whole new file:

@@ -24,12 +24,21 @@ export const KIND = {
   BENCH: 10,
   /** JSON array of microseconds, one per run. */
   BENCHED: 11,
+  /** JSON `OptimizeSpec`: write the model as the runtime simplifies it → OPTIMIZED or FAILED. */
+  OPTIMIZE: 12,
+  OPTIMIZED: 13,
 } as const;
 
 /** What a runner loads. */
 export interface LoadSpec {
   readonly path: string;
   readonly threads: number;
+}
+
+/** What a runner simplifies, and the file it writes (not atomically: take a temporary name). */
+export interface OptimizeSpec {
+  readonly path: string;
+  readonly target: string;
 }
 
 /** What a runner says of the model once it is loaded and warm. */

@@ -22,6 +22,7 @@ import {
   type IndexedTensor,
   KIND,
   type LoadSpec,
+  type OptimizeSpec,
   type Run,
   type RunnerInfo,
   type RunResult,
@@ -234,6 +235,22 @@ async function faultOf(action: () => Promise<unknown>): Promise<string | undefin
   }
 }
 
+/**
+ * Writes a model with constants folded and normalizations merged into the layers before them. Level `basic` keeps to
+ * operators of the standard; the higher ones use operators that only this runtime on this kind of machine has.
+ */
+async function optimize({ path, target }: OptimizeSpec): Promise<void> {
+  const session = await InferenceSession.create(path, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: LOG_SEVERITY_ERROR,
+    graphOptimizationLevel: 'basic',
+    optimizedModelFilePath: target,
+  });
+  await session.release();
+}
+
 async function answer(frame: Frame, channel: SyncChannel, model: LoadedModel | undefined): Promise<void> {
   if (frame.kind === KIND.DESCRIBE) {
     // The others are listed wherever they could be, also where their provider library is not installed.
@@ -242,6 +259,11 @@ async function answer(frame: Frame, channel: SyncChannel, model: LoadedModel | u
       version: ortEnv.versions.node ?? ortEnv.versions.common,
       providers,
     });
+    return;
+  }
+  if (frame.kind === KIND.OPTIMIZE) {
+    await optimize(JSON.parse(frame.header.toString()) as OptimizeSpec);
+    channel.writeJson(KIND.OPTIMIZED, frame.slot, {});
     return;
   }
   if (model === undefined) throw new Error('no model is loaded');

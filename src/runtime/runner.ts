@@ -5,6 +5,7 @@ import {
   encodeRuns,
   KIND,
   type LoadSpec,
+  type OptimizeSpec,
   type Run,
   type RunnerInfo,
   type RunResult,
@@ -89,6 +90,11 @@ export class Runner {
   /** Times runs on random input until there are `maxRuns` or `maxMs` have passed; microseconds each. */
   async bench(maxRuns: number, maxMs: number): Promise<number[]> {
     return this.#askJson<number[]>(KIND.BENCH, { maxRuns, maxMs });
+  }
+
+  /** Writes a model as the runtime simplifies it, in operators of the standard; rejects with `RunnerRefused`. */
+  async optimize(spec: OptimizeSpec): Promise<void> {
+    await this.#askJson(KIND.OPTIMIZE, spec);
   }
 
   /** What the runtime of this machine is; needs no model. */
