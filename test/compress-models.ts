@@ -11,7 +11,7 @@ import {
   type ValueSpec,
 } from '../src/graph/build-model.ts';
 import type { ModelProto, TensorProto } from '../src/graph/gen/onnx_pb.ts';
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../src/lib/random.ts';
 import type { PlainTensor } from './runtime.ts';
 
 /** A small model to be compressed, with what makes inputs for it. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { assetsDir, skipWithoutAssets } from '../../test/assets.ts';
 import { signalToNoiseDb } from '../../test/contract/pass-contract.ts';
-import { seededRandom } from '../../test/random.ts';
+import { seededRandom } from '../lib/random.ts';
 import { type PlainTensor, runInRuntime } from '../../test/runtime.ts';
 import { observeValues } from '../../test/value-ranges.ts';
 import { externalReader, inlineExternalData } from '../graph/inline-external-data.ts';
