@@ -72,7 +72,11 @@ async function withData(
     const maker = new VariantMaker(simplified, source.path, { work, memory, samples: calibration }, key);
     const firstConvolution = simplified.graph?.node.find(({ opType }) => opType === 'Conv')?.name;
     const common = { request, source, work, memory, samples, split, reference };
-    const made = await makeVariants({ ...common, maker, firstConvolution, key }, { sha256, warnings }, report);
+    const made = await makeVariants(
+      { ...common, maker, firstConvolution, key },
+      { sha256, warnings },
+      report,
+    );
     return { ...made, warnings };
   } finally {
     reference.close();

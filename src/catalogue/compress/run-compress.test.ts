@@ -37,7 +37,10 @@ async function dataFile(folder: string, labels: readonly number[] | undefined): 
   const path = join(folder, 'data.npz');
   const arrays = [{ name: 'input.npy', data: floatNpy([SAMPLES, 1, 28, 28], images()) }];
   if (labels !== undefined) {
-    arrays.push({ name: 'labels.npy', data: npyFile('<i8', [SAMPLES], BigInt64Array.from(labels.map(BigInt))) });
+    arrays.push({
+      name: 'labels.npy',
+      data: npyFile('<i8', [SAMPLES], BigInt64Array.from(labels.map(BigInt))),
+    });
   }
   writeFileSync(path, zipFile(arrays));
   return path;
@@ -115,7 +118,17 @@ describe('runCompress', () => {
       report.variants.map(({ recipe }) => recipe.method),
       [...METHODS],
     );
-    for (const { id, file, status, sizeBytes, accuracy, agreement, snrDb, speed, reason } of report.variants) {
+    for (const {
+      id,
+      file,
+      status,
+      sizeBytes,
+      accuracy,
+      agreement,
+      snrDb,
+      speed,
+      reason,
+    } of report.variants) {
       assert.ok(file !== null, `${id}: ${reason}`);
       assert.equal(readFileSync(file).length, sizeBytes);
       // The labels are the float model's own answers.
@@ -132,10 +145,7 @@ describe('runCompress', () => {
     assert.ok(messages.includes('simplifying the model'));
 
     const manifest = JSON.parse(readFileSync(join(wanted.out, 'manifest.json'), 'utf8'));
-    assert.deepEqual(
-      [manifest.data.calibration, manifest.data.validation, manifest.data.test],
-      [30, 0, 90],
-    );
+    assert.deepEqual([manifest.data.calibration, manifest.data.validation, manifest.data.test], [30, 0, 90]);
     assert.equal(manifest.variants[0].file, `${int8?.id}.onnx`);
     assert.equal(existsSync(join(wanted.out, '.work')), false, 'nothing is left of the work');
   });
@@ -159,7 +169,12 @@ describe('runCompress', () => {
     const wanted = await request(t, { model: TEACHER, methods: METHODS });
     const plain = { ...wanted, out: join(temporaryDirectory(t), 'out') };
     await runCompress(plain);
-    for (const word of [/^simplifying/, /^int8-static.*: scoring/, /^int8-dynamic: making/, /^fp16: timing/]) {
+    for (const word of [
+      /^simplifying/,
+      /^int8-static.*: scoring/,
+      /^int8-dynamic: making/,
+      /^fp16: timing/,
+    ]) {
       const abort = new AbortController();
       const killed = runCompress(wanted, {
         signal: abort.signal,
@@ -175,7 +190,8 @@ describe('runCompress', () => {
     assert.equal(report.variants.length, METHODS.length);
     assert.ok(!seen.some((message) => /^int8-static.*: scoring/.test(message)), 'it was measured before');
     assert.ok(seen.includes('fp16: timing'));
-    const names = (folder: string) => [...filesBelow(folder).keys()].map((name) => name.replace('refused/', ''));
+    const names = (folder: string) =>
+      [...filesBelow(folder).keys()].map((name) => name.replace('refused/', ''));
     assert.deepEqual(names(wanted.out).sort(), names(plain.out).sort());
     for (const [name, bytes] of filesBelow(plain.out)) {
       const same = filesBelow(wanted.out).get(name);
@@ -197,7 +213,13 @@ describe('runCompress', () => {
     const model = join(folder, 'identity.onnx');
     writeFileSync(model, identityModel('FP32', ['n', 4]));
     const data = join(folder, 'x.npy');
-    writeFileSync(data, floatNpy([40, 4], Array.from({ length: 160 }, (_, index) => index)));
+    writeFileSync(
+      data,
+      floatNpy(
+        [40, 4],
+        Array.from({ length: 160 }, (_, index) => index),
+      ),
+    );
     const { report } = await runCompress(await request(t, { model, data, methods: METHODS }));
     for (const { status, file, reason } of report.variants) {
       assert.equal(status, 'refused');
@@ -236,7 +258,10 @@ describe('runCompress', () => {
       [{ model: join(folder, 'none.onnx') }, ['FILE_UNREADABLE', 'no such file']],
       [{ data: join(folder, 'none.npz') }, ['FILE_UNREADABLE', 'none.npz']],
       [{ data: file('c.npy', floatNpy([3, 5], Array(15).fill(1))) }, ['DATA_MISMATCH', 'input']],
-      [{ data: file('d.npy', floatNpy([9, 1, 28, 28], Array(9 * PIXELS).fill(1))) }, ['DATA_INVALID', 'the same']],
+      [
+        { data: file('d.npy', floatNpy([9, 1, 28, 28], Array(9 * PIXELS).fill(1))) },
+        ['DATA_INVALID', 'the same'],
+      ],
       [{ data: file('e.npy', floatNpy([1, 1, 28, 28], Array(PIXELS).fill(1))) }, ['DATA_EMPTY', 'too few']],
       [{ labels: file('f.txt', `${'10\n'.repeat(SAMPLES)}`) }, ['LABELS_INVALID', '10']],
       [{ labels: file('g.txt', '1\n2\n') }, ['LABELS_INVALID', '2 labels']],
@@ -245,7 +270,11 @@ describe('runCompress', () => {
       [{ out: file('h', 'a file') }, ['FILE_UNWRITABLE', 'h']],
     ];
     for (const [change, expected] of cases) {
-      await assert.rejects(runCompress({ ...good, ...change }), withCode(...expected), JSON.stringify(change));
+      await assert.rejects(
+        runCompress({ ...good, ...change }),
+        withCode(...expected),
+        JSON.stringify(change),
+      );
     }
     assert.equal(existsSync(good.out), false);
   });
@@ -259,7 +288,9 @@ describe('runCompress', () => {
     assert.match(warnings.join('\n'), /only 3 samples for calibration/);
   });
 
-  it('looks for room on the disk first, and survives a disk that fills up', { skip: skipWithoutMounts }, async (t) => {
+  it('looks for room on the disk first, and survives a disk that fills up', {
+    skip: skipWithoutMounts,
+  }, async (t) => {
     const wanted = await request(t, { methods: ['int8-static', 'weights-int8'] });
     const path = join(temporaryDirectory(t), 'request.json');
     const mounted = join(temporaryDirectory(t), 'small');
@@ -270,7 +301,10 @@ describe('runCompress', () => {
     const fills = `mount -t tmpfs -o size=8m none ${mounted}`;
     const filled = runMounted(fills, 'compress-into', path, 'fill') as { code: string; left: string[] };
     assert.equal(filled.code, 'FILE_UNWRITABLE');
-    assert.deepEqual(filled.left.filter((name) => name.endsWith('.tmp')), []);
+    assert.deepEqual(
+      filled.left.filter((name) => name.endsWith('.tmp')),
+      [],
+    );
     rmSync(path);
   });
 });
