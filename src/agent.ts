@@ -72,6 +72,7 @@ export class Agent implements AgentControl {
       clock,
       log,
       media: this.#observation.observed(this.#media, clock),
+      redact: (text) => log.redact(text),
       variants: (model, settings, signal) => catalogue.choose(model, settings, signal),
       onState: (model, state) => this.#observation.noteState(model, state),
       onRestart: (model, reason) =>
@@ -144,7 +145,7 @@ export class Agent implements AgentControl {
   }
 
   jobs(): JobStatus[] {
-    return this.#jobs.list();
+    return this.#jobs.list().map((job) => ({ ...job, message: this.#log.redact(job.message) }));
   }
 
   cancelJob(id: string): boolean {

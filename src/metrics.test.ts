@@ -65,9 +65,10 @@ describe('metrics', () => {
   it('show this process as the kernel does', async () => {
     const metrics = createMetrics();
     const stop = startProcessMetrics(metrics, { version: '1.2.3' });
-    const block = performance.now() + 80;
-    await sleep(60);
-    while (performance.now() < block + 120);
+    // Past the first sample, then blocked over the time of the second.
+    await sleep(300);
+    const block = performance.now() + 400;
+    while (performance.now() < block);
     await sleep(100);
     stop();
     const samples = new Map(

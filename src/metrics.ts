@@ -38,7 +38,7 @@ export const METRIC_TABLE = {
   requestLogDropped: counter('selvage_request_log_dropped_total', 'Rows of the request log that were given up because too many waited.', []),
   requestLogFaults: counter('selvage_request_log_faults_total', 'Batches of the request log that could not be written.', []),
   logSuppressed: counter('selvage_log_suppressed_total', 'Log lines not written: repeats, and lines that nobody read in time.', []),
-  eventLoopDelay: histogram('selvage_event_loop_delay_seconds', 'How late a timer of the agent fired, sampled 20 times a second.', [], LOOP_DELAY_SECONDS),
+  eventLoopDelay: histogram('selvage_event_loop_delay_seconds', 'How late a timer of the agent fired, sampled 4 times a second.', [], LOOP_DELAY_SECONDS),
   temperature: gauge('selvage_temperature_celsius', 'Temperature of the machine; a zone that cannot be read is absent.', ['zone']),
 
   // The process, under the names Prometheus gives them everywhere
@@ -74,7 +74,7 @@ export function createMetrics(): Metrics {
   });
 }
 
-const LOOP_SAMPLE_MS = 50;
+const LOOP_SAMPLE_MS = 250;
 
 /** Fills the metrics of the process and of its event loop from now on; returns how to stop. */
 export function startProcessMetrics(metrics: Metrics, build: { readonly version: string }): () => void {

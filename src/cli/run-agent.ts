@@ -31,11 +31,16 @@ export async function runAgent(
   onSettled: (agent: Agent) => Promise<void> = async () => {},
 ): Promise<void> {
   const { Agent } = await import('../agent.ts');
-  const agent = await Agent.start(loaded, log);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void agent.stop());
-  process.on('SIGHUP', () => {
-    agent.reload().catch(() => {}); // Logged by the agent; the configuration before stays in effect.
-  });
+  const starting = Agent.start(loaded, log);
+  // From now on a signal must not end the process as it would by default: it waits for the end of the start.
+  const whenStarted = (command: (agent: Agent) => Promise<unknown>): void => {
+    starting.then(command).catch(() => {}); // A failed start ends the process; a failed reload is in the log.
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => whenStarted((agent) => agent.stop()));
+  }
+  process.on('SIGHUP', () => whenStarted((agent) => agent.reload()));
+  const agent = await starting;
   await agent.settled();
   await onSettled(agent);
   await agent.stopped;

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { assetsDir, skipWithoutAssets } from '../../test/assets.ts';
 import { signalToNoiseDb } from '../../test/contract/pass-contract.ts';
-import { seededRandom } from '../lib/random.ts';
 import { type PlainTensor, runInRuntime } from '../../test/runtime.ts';
 import { observeValues } from '../../test/value-ranges.ts';
 import { externalReader, inlineExternalData } from '../graph/inline-external-data.ts';
 import { readModel } from '../graph/read-model.ts';
 import { summarize } from '../graph/summary.ts';
 import { writeModel } from '../graph/write-model.ts';
+import { seededRandom } from '../lib/random.ts';
 import { runPasses } from './pipeline.ts';
 import { type Recipe, recipePasses } from './recipes.ts';
 

@@ -1,7 +1,7 @@
 import { describeNode } from '../graph/describe.ts';
 import { isExternal } from '../graph/external-data.ts';
-import type { ModelProto, NodeProto } from '../graph/gen/onnx_pb.ts';
-import { allNodes, allTensors } from '../graph/walk.ts';
+import type { ModelProto } from '../graph/gen/onnx_pb.ts';
+import { allTensors } from '../graph/walk.ts';
 
 /** Something that holds of a model or does not. */
 export interface Condition {
@@ -46,18 +46,3 @@ export const NODES_HAVE_NAMES: Condition = {
 
 /** What `cleanInputs` provides and every other pass builds on. */
 export const CLEAN: readonly Condition[] = [DATA_INSIDE, WEIGHTS_ARE_NO_INPUTS, NODES_HAVE_NAMES];
-
-/** No node is of the operator (of ONNX's own or the named domain) with something wrong with it. */
-export function noNode(text: string, isWrong: (node: NodeProto) => boolean): Condition {
-  return {
-    text,
-    problem(model) {
-      let index = 0;
-      for (const node of allNodes(model)) {
-        if (isWrong(node)) return describeNode(node, index);
-        index++;
-      }
-      return undefined;
-    },
-  };
-}

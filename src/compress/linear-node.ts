@@ -86,11 +86,14 @@ function biasOf(graph: Graph, node: NodeProto, name: string, channels: number): 
 /** The weights of a Gemm or MatMul as a matrix of `inputs` rows and `channels` columns, row-major, `alpha` multiplied in. */
 export function weightMatrix({ values, axis, channels, alpha }: LinearNode): Float32Array {
   const inputs = values.length / channels;
-  const isTransposed = axis === 0;
-  return Float32Array.from(values, (_, at) => {
-    const from = isTransposed ? (at % channels) * inputs + Math.floor(at / channels) : at;
-    return alpha * (values[from] ?? 0);
-  });
+  const matrix = new Float32Array(values.length);
+  for (let row = 0; row < inputs; row++) {
+    for (let column = 0; column < channels; column++) {
+      const from = axis === 0 ? column * inputs + row : row * channels + column;
+      matrix[row * channels + column] = alpha * (values[from] ?? 0);
+    }
+  }
+  return matrix;
 }
 
 /** The product of a Gemm or MatMul with what is added to it. */

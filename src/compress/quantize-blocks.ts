@@ -123,8 +123,11 @@ function quantizeIn(value: number, { scale, zeroPoint }: BlockParameters, bits: 
   return clampTo(roundHalfEven(Math.fround(value / scale) + zeroPoint), 2 ** bits - 1);
 }
 
-/** Half-quadratic quantization: how many rounds, and the norm and weights of its proximal step. */
-const HQQ = { rounds: 20, norm: 0.7, beta: 10, growth: 1.01 } as const;
+/**
+ * Half-quadratic quantization: how many rounds at most, the norm and the weights of its proximal step, and the step of
+ * the zero point below which it ends.
+ */
+const HQQ = { rounds: 20, norm: 0.7, beta: 10, growth: 1.01, leastStep: 0.01 } as const;
 
 /**
  * Half-quadratic quantization of one block (Badri and Shaji 2023): the zero point moves so that few weights keep large
@@ -142,7 +145,10 @@ function refineBlock(values: Float32Array, start: BlockParameters, bits: 4 | 8):
       const error = shrink(value - scale * (q - zero), beta);
       sum += q - (value - error) / scale;
     }
-    zero = sum / values.length;
+    const next = sum / values.length;
+    const step = Math.abs(next - zero);
+    zero = next;
+    if (step < HQQ.leastStep) break;
     beta *= HQQ.growth;
   }
   return fitScale(values, { scale, zeroPoint: clampTo(Math.round(zero), 2 ** bits - 1) }, bits);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { seededRandom } from '../lib/random.ts';
 import { packageRoot } from '../lib/paths.ts';
+import { seededRandom } from '../lib/random.ts';
 import {
   activationParameters,
   channelView,

@@ -28,9 +28,6 @@ interface Embeddings {
   readonly embeddings?: boolean;
 }
 
-/** The name of a recipe, as users write it. */
-export type Method = Recipe['method'];
-
 /**
  * The passes of a recipe, in order. Every recipe cleans first, so it takes any checked model without external data; what
  * `simplify` makes may then go through the runtime (level basic, which folds constants and batch normalization) and is to

@@ -183,6 +183,7 @@ describe('secrets in the log', () => {
     log.setSecrets(['new-secret']);
     child.info('m');
     assert.equal(lines.parsed[0]?.['who'], '[redacted]');
+    assert.equal(log.redact('/models/new-secret/m.onnx'), '/models/[redacted]/m.onnx');
   });
 
   it('leave no part where one secret contains another or a text is cut', () => {

@@ -59,6 +59,8 @@ export interface RootLog extends Log {
   setLevel(level: LogLevel): void;
   /** Changes the values that must never show, for this log and all its children. */
   setSecrets(secrets: readonly string[]): void;
+  /** A text without those values (and cut where it is long), for what is shown elsewhere than in the log. */
+  redact(text: string): string;
   /** Writes pending counts of repeats and resolves when all lines have left the process: to be awaited before exit. */
   flush(): Promise<void>;
   /** Lines not written since the start: repeats, and lines given up because nobody read them. */
@@ -144,6 +146,10 @@ class LogCore {
     this.#redactor.setSecrets(secrets);
   }
 
+  redact(text: string): string {
+    return this.#redactor.text(text);
+  }
+
   get suppressed(): number {
     return this.#suppressed + this.#destination.dropped;
   }
@@ -223,6 +229,10 @@ class BoundLog implements RootLog {
 
   setSecrets(secrets: readonly string[]): void {
     this.#core.setSecrets(secrets);
+  }
+
+  redact(text: string): string {
+    return this.#core.redact(text);
   }
 
   flush(): Promise<void> {

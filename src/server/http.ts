@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Config } from '../config/schema.ts';
 import { errnoOf, reasonOf, SelvageError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { YoungGarbage } from '../lib/young-garbage.ts';
 import { BufferPool, ByteBudget } from './body-buffers.ts';
 import { Connection } from './connection.ts';
 import { Exchange, type ExchangeContext } from './exchange.ts';
@@ -48,7 +49,11 @@ export class HttpServer {
     this.#limits = options.limits;
     this.#context = {
       routes: new RouteTable(options.routes),
-      bodies: { budget: new ByteBudget(options.limits.inFlightBytes), pool: new BufferPool(POOL_BYTES) },
+      bodies: {
+        budget: new ByteBudget(options.limits.inFlightBytes),
+        pool: new BufferPool(POOL_BYTES),
+        garbage: new YoungGarbage(),
+      },
       log: options.log,
       draining: false,
     };

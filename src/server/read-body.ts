@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { SelvageError } from '../lib/errors.ts';
+import type { YoungGarbage } from '../lib/young-garbage.ts';
 import type { BufferPool, ByteBudget } from './body-buffers.ts';
 
 /** What a server's bodies share. */
 export interface BodyResources {
   readonly budget: ByteBudget;
   readonly pool: BufferPool;
+  /** Where the chunks that bodies arrive in go. */
+  readonly garbage: YoungGarbage;
 }
 
 /** How much of which kind of body a route takes. */
@@ -100,6 +103,7 @@ export class BodyReader {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    this.#resources.garbage.add(chunk.byteLength);
     if (this.#settle === undefined) return;
     const end = this.#length + chunk.byteLength;
     if (end > (this.#announcedBytes ?? this.#limit.limitBytes)) {

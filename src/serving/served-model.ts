@@ -46,6 +46,8 @@ export interface ServedModelContext {
   readonly log: Log;
   readonly variants: VariantSource;
   readonly media: MediaDecoder;
+  /** Takes secrets out of a text that clients will see: a path or a message may hold one. */
+  readonly redact: (text: string) => string;
   /** Called after every change of state, and per runner restart with why. */
   readonly onState: (model: string, state: ModelState) => void;
   readonly onRestart: (model: string, reason: string) => void;
@@ -123,7 +125,8 @@ export class ServedModel {
       const error = toSelvageError(thrown);
       if (turn.aborted) throw error;
       this.#giveUp(error);
-      throw error;
+      const { code, message, hint } = error;
+      throw SelvageError.revive({ code, message: this.#context.redact(message), hint });
     }
   }
 
@@ -300,7 +303,7 @@ export class ServedModel {
 
   #enter(state: ModelState, reason: string): void {
     this.#state = state;
-    this.#reason = reason;
+    this.#reason = this.#context.redact(reason);
     this.#context.onState(this.name, state);
   }
 

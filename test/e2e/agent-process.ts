@@ -76,8 +76,8 @@ export class AgentProcess {
       await agent.ready();
       return agent;
     } catch (error) {
-      await agent.stop();
-      throw error;
+      const { stdout, stderr } = await agent.stop();
+      throw new Error(`${String(error)}\n${stdout}${stderr}`);
     }
   }
 

@@ -120,17 +120,7 @@ describe('runCompress', () => {
     );
     const [simplified, ...variants] = report.variants;
     assert.match(simplified?.reason ?? '', /nothing to work on/, 'the model is simple already');
-    for (const {
-      id,
-      file,
-      status,
-      sizeBytes,
-      accuracy,
-      agreement,
-      snrDb,
-      speed,
-      reason,
-    } of report.variants) {
+    for (const { id, file, status, sizeBytes, accuracy, agreement, snrDb, speed, reason } of variants) {
       assert.ok(file !== null, `${id}: ${reason}`);
       assert.equal(readFileSync(file).length, sizeBytes);
       // The labels are the float model's own answers.

@@ -44,7 +44,7 @@ export function fp16(options: Fp16Options = {}): Pass {
         }
         const half = graph.fresh(`${name}_half`);
         graph.removeInitializer(name);
-        graph.setInitializer(tensor(half, 'FP16', dims, Uint16Array.from(values, toHalf)));
+        graph.setInitializer(tensor(half, 'FP16', dims, halvesOf(values)));
         graph.add({
           op: 'Cast',
           inputs: [half],
@@ -56,4 +56,10 @@ export function fp16(options: Fp16Options = {}): Pass {
       return report.report();
     },
   };
+}
+
+function halvesOf(values: Float32Array): Uint16Array {
+  const halves = new Uint16Array(values.length);
+  for (const [index, value] of values.entries()) halves[index] = toHalf(value);
+  return halves;
 }

@@ -20,7 +20,13 @@ export interface ChildOptions {
 }
 
 /** Node flags of children: they run little JavaScript, so a small young generation and no worker threads do. */
-const NODE_FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=0', '--no-warnings'];
+const NODE_FLAGS = [
+  '--max-semi-space-size=1',
+  '--v8-pool-size=0',
+  '--single-threaded-gc',
+  '--optimize-for-size',
+  '--no-warnings',
+];
 
 /** Below this size a frame is copied into one buffer: one write is cheaper than a vector of them. */
 const COPY_LIMIT_BYTES = 16 * 1024;
@@ -167,6 +173,8 @@ function baseEnvironment(): Record<string, string> {
     ORT_DISABLE_TELEMETRY: '1',
     // Larger allocations come from mmap, so that freeing them gives the memory back.
     MALLOC_MMAP_THRESHOLD_: '131072',
+    MALLOC_TRIM_THRESHOLD_: '65536',
+    MALLOC_ARENA_MAX: '1',
     UV_THREADPOOL_SIZE: '1',
   };
 }

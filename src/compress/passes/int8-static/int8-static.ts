@@ -40,6 +40,7 @@ export function int8Static(options: Int8StaticOptions): Pass {
       for (const role of roles) {
         quantizeRole({ graph, values, weights, parametersOf, taken }, role);
         report.handle(role.node);
+        if (role.clamp !== undefined) report.handle(role.clamp.node);
       }
       return report.report();
     },
