@@ -15,6 +15,7 @@ import type { RootLog } from './lib/log.ts';
 import { createNotifier, type Notifier, watchdogIntervalMs } from './lib/systemd.ts';
 import { packageVersion } from './lib/version.ts';
 import { createMetrics, type Metrics, startProcessMetrics } from './metrics.ts';
+import { SpareRunners } from './runtime/spare-runners.ts';
 import type { AgentControl, AgentStatus, ReloadReport } from './serving/service.ts';
 import { Serving } from './serving/serving.ts';
 import type { StateStore } from './store/state-store.ts';
@@ -46,7 +47,7 @@ export class Agent implements AgentControl {
   #reloading: Promise<ReloadReport> | undefined;
   #stopping: Promise<void> | undefined;
 
-  private constructor(loaded: KeyedConfig, log: RootLog) {
+  private constructor(loaded: KeyedConfig, log: RootLog, runners: SpareRunners) {
     const { config } = loaded;
     const clock = systemClock;
     this.#begunWith = config;
@@ -72,6 +73,7 @@ export class Agent implements AgentControl {
       clock,
       log,
       media: this.#observation.observed(this.#media, clock),
+      runners,
       redact: (text) => log.redact(text),
       variants: (model, settings, signal) => catalogue.choose(model, settings, signal),
       onState: (model, state) => this.#observation.noteState(model, state),
@@ -89,9 +91,12 @@ export class Agent implements AgentControl {
     });
   }
 
-  /** Starts an agent. Resolves when it listens; its models load meanwhile. Rejects where it cannot listen. */
-  static async start(loaded: KeyedConfig, log: RootLog): Promise<Agent> {
-    const agent = new Agent(loaded, log);
+  /**
+   * Starts an agent. Resolves when it listens; its models load meanwhile, in `runners` as far as they go. Rejects where
+   * it cannot listen.
+   */
+  static async start(loaded: KeyedConfig, log: RootLog, runners = new SpareRunners(0)): Promise<Agent> {
+    const agent = new Agent(loaded, log, runners);
     try {
       await agent.#start();
       return agent;

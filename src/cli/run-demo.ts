@@ -21,11 +21,12 @@ const DIRECTORY_BYTES_MAX = 107 - '/selvage.sock'.length;
 export async function runDemo({ dir, once }: { dir: string; once?: true }): Promise<void> {
   const directory = usableDirectory(resolve(dir));
   const loaded = moveTo(directory, await loadConfigInChild(join(EXAMPLES, 'selvage.yaml')));
-  await runAgent(loaded, createLog({ level: 'warn', repeatWindowMs: 10_000 }), async (agent) => {
+  const onSettled = async (agent: Agent): Promise<void> => {
     await showSamples(agent, loaded);
     if (once) await agent.stop();
     else printLines('', 'Serving until Ctrl-C. Try, in another terminal:', '', ...commandsToTry(loaded));
-  });
+  };
+  await runAgent(loaded, createLog({ level: 'warn', repeatWindowMs: 10_000 }), { onSettled });
 }
 
 /** The example configuration with its state and sockets in a directory of the caller's. */

@@ -72,7 +72,6 @@ class LoadedModel {
     const warmFeeds = Object.fromEntries(inputs.map((spec) => [spec.name, filledTensor(spec, () => 0)]));
     const warmUpFault = await faultOf(async () => {
       await session.run(warmFeeds);
-      await session.run(warmFeeds);
     });
     const info: RunnerInfo = {
       signature: { inputs, outputs },

@@ -42,8 +42,10 @@ export class Runner {
   #endReason: string | undefined;
   /** Called once when the child ends, with the reason. */
   onEnd: ((reason: string) => void) | undefined;
+  /** Called per line the child writes to standard error. */
+  onStderr: ((line: string) => void) | undefined;
 
-  constructor(options: { onStderr?: (line: string) => void } = {}) {
+  constructor() {
     this.#child = new ChildProcess({
       module: RUNNER_MAIN,
       shareMemory: true,
@@ -52,7 +54,7 @@ export class Runner {
       onStderr: (line) => {
         this.#lastWords.push(line);
         if (this.#lastWords.length > 8) this.#lastWords.shift();
-        options.onStderr?.(line);
+        this.onStderr?.(line);
       },
     });
   }

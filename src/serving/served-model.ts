@@ -4,7 +4,8 @@ import { type ErrorCode, reasonOf, SelvageError, toSelvageError } from '../lib/e
 import type { Log } from '../lib/log.ts';
 import { residentBytes } from '../lib/resident-memory.ts';
 import type { RunnerInfo } from '../runtime/messages.ts';
-import { Runner } from '../runtime/runner.ts';
+import type { Runner } from '../runtime/runner.ts';
+import type { SpareRunners } from '../runtime/spare-runners.ts';
 import type { MediaDecoder, Task } from '../tasks/task.ts';
 import { createTask } from '../tasks/tasks.ts';
 import { Backoff } from './backoff.ts';
@@ -46,6 +47,8 @@ export interface ServedModelContext {
   readonly log: Log;
   readonly variants: VariantSource;
   readonly media: MediaDecoder;
+  /** Where runners come from. */
+  readonly runners: SpareRunners;
   /** Takes secrets out of a text that clients will see: a path or a message may hold one. */
   readonly redact: (text: string) => string;
   /** Called after every change of state, and per runner restart with why. */
@@ -198,10 +201,9 @@ export class ServedModel {
     if (turn.aborted) throw SelvageError.of('CANCELLED', {});
     if (this.#serving !== undefined && this.#isSame(this.#serving, variant)) return this.#serving;
     if (this.#serving === undefined) this.#enter('loading', `variant ${variant.name} is being loaded`);
-    const runner = new Runner({
-      onStderr: (line) =>
-        this.#context.log.warn({ model: this.name, line }, 'runner wrote to standard error'),
-    });
+    const runner = this.#context.runners.take();
+    runner.onStderr = (line) =>
+      this.#context.log.warn({ model: this.name, line }, 'runner wrote to standard error');
     const abort = (): void => runner.kill('no longer wanted');
     turn.addEventListener('abort', abort, { once: true });
     try {
