@@ -275,6 +275,7 @@ export class Agent implements AgentControl {
 
   async #stop(): Promise<void> {
     this.#log.info('agent stopping');
+    await this.#keepConfig(); // The start may have been too short for it.
     for (const undo of this.#undo.reverse()) {
       try {
         await undo();

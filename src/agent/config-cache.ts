@@ -12,6 +12,9 @@ import { packageVersion } from '../lib/version.ts';
  */
 const FILE_NAME = 'config.cache.json';
 
+/** `stateDir` at the beginning of a line, as YAML or in the form of JSON. */
+const STATE_DIR = /^[\s{]*["']?stateDir["']?\s*:\s*["']?([^"'#,\s]+)/m;
+
 /** Where a configuration that does not name `stateDir` keeps its state: the default of the schema. */
 const DEFAULT_STATE_DIR = '/var/lib/selvage';
 
@@ -34,6 +37,7 @@ export function readCachedConfig(path: string): KeyedConfig | undefined {
 /** Keeps a loaded configuration for the next start, unless it holds secrets. Throws where it cannot be written. */
 export async function writeCachedConfig(loaded: KeyedConfig): Promise<void> {
   if (loaded.secrets.length > 0 || loaded.key === undefined) return;
+  if (readCachedConfig(loaded.path)?.key === loaded.key) return; // Flash wears out.
   const path = join(loaded.config.stateDir, FILE_NAME);
   await writeFileAtomic(path, [Buffer.from(JSON.stringify(loaded))], { mode: 0o600 });
 }
@@ -64,7 +68,7 @@ function keyOf(texts: ReadonlyMap<string, string>): string {
 function guessStateDir(texts: ReadonlyMap<string, string>): string {
   let guess = DEFAULT_STATE_DIR;
   for (const [file, text] of texts) {
-    const value = /^stateDir:\s*["']?([^"'#\s]+)/m.exec(text)?.[1];
+    const value = STATE_DIR.exec(text)?.[1];
     if (value !== undefined) guess = resolve(dirname(file), value);
   }
   return guess;

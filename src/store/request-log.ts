@@ -12,10 +12,10 @@ import { isCorruption, stateUnavailable } from './sqlite-fault.ts';
 const MAX_WAITING = 10_000;
 const FLUSH_DELAY_MS = 100;
 /** Pause between flushes while more rows wait than one may write. */
-const CATCH_UP_DELAY_MS = 5;
+const CATCH_UP_DELAY_MS = 2;
 /** Time in which one flush inserts rows; short, because requests wait meanwhile. */
-const FLUSH_BUDGET_MS = 0.5;
-const FLUSH_ROWS = 200;
+const FLUSH_BUDGET_MS = 0.2;
+const FLUSH_ROWS = 40;
 /** Size and age of the write-ahead log at which it is moved into the database. */
 const CHECKPOINT_BYTES = 2 * 1024 * 1024;
 const CHECKPOINT_AFTER_MS = 5 * 60_000;
