@@ -6,6 +6,7 @@ import { createLog } from '../src/lib/log.ts';
 import { type HttpLimits, HttpServer } from '../src/server/http.ts';
 import { inferenceRoutes } from '../src/server/inference-routes.ts';
 import type { Route } from '../src/server/routes.ts';
+import type { SharedMemoryRegions } from '../src/server/shared-memory-regions.ts';
 import { EchoService, echoModel } from './echo-service.ts';
 
 const MIB = 1024 * 1024;
@@ -47,7 +48,12 @@ export function keepingLog() {
 /** The inference server on a Unix socket, over an `EchoService`. */
 export async function echoServer(
   t: TestContext,
-  { limits = {}, models = MODELS, routes = [] as readonly Route[] } = {},
+  {
+    limits = {},
+    models = MODELS,
+    routes = [] as readonly Route[],
+    regions = undefined as SharedMemoryRegions | undefined,
+  } = {},
 ) {
   const path = join(temporaryDirectory(t), 'selvage.sock');
   const service = new EchoService(models);
@@ -55,7 +61,10 @@ export async function echoServer(
   const { lines, log } = keepingLog();
   const metrics = () => 'selvage_build_info 1\n';
   const server = new HttpServer({
-    routes: [...routes, ...inferenceRoutes({ service, version: '0.1.0', limits: allLimits, metrics })],
+    routes: [
+      ...routes,
+      ...inferenceRoutes({ service, version: '0.1.0', limits: allLimits, metrics, regions }),
+    ],
     limits: allLimits,
     log,
   });

@@ -4,6 +4,7 @@ import { packageVersion } from '../lib/version.ts';
 import { adminRoutes } from '../server/admin-routes.ts';
 import { HttpServer } from '../server/http.ts';
 import { inferenceRoutes } from '../server/inference-routes.ts';
+import { SharedMemoryRegions } from '../server/shared-memory-regions.ts';
 import { listenFds } from '../server/socket-activation.ts';
 import type { AgentControl, InferenceService } from '../serving/service.ts';
 
@@ -27,10 +28,11 @@ export class Listeners {
   readonly #addresses: string[] = [];
 
   constructor({ config, service, control, metrics, log }: ListenersOptions) {
-    const { limits } = config.http;
+    const { limits, systemSharedMemory } = config.http;
+    const regions = systemSharedMemory ? new SharedMemoryRegions(limits.binaryBodyBytes) : undefined;
     this.#config = config;
     this.#inference = new HttpServer({
-      routes: inferenceRoutes({ service, version: packageVersion, limits, metrics }),
+      routes: inferenceRoutes({ service, version: packageVersion, limits, metrics, regions }),
       limits,
       log,
     });

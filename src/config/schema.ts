@@ -72,6 +72,12 @@ const httpSchema = z
       })
       .optional()
       .describe('Also listen on loopback TCP. Off unless given: any local user can connect to it.'),
+    systemSharedMemory: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Let clients of the same user register shared memory (/dev/shm) and put tensors there: the system shared memory extension.',
+      ),
     limits: limitsSchema,
   })
   .prefault({})

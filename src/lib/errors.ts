@@ -25,6 +25,8 @@ export const ERROR_TABLE = {
   REQUEST_TIMEOUT: def(408, 'DEADLINE_EXCEEDED', 65, 'the request did not arrive within {timeoutMs} ms', 'Send it faster, or raise server.http.limits.'),
   MODEL_NOT_FOUND: def(404, 'NOT_FOUND', 66, "no model '{model}'; there are {known}", 'Name a model of the configuration; `selvage models` lists them.'),
   MODEL_VERSION_NOT_FOUND: def(404, 'NOT_FOUND', 66, "model '{model}' has no version '{version}'; it has {known}", 'Leave the version out or name an existing one.'),
+  REGION_UNKNOWN: def(404, 'NOT_FOUND', 66, "no shared memory region '{region}' is registered", 'Register it with POST /v2/systemsharedmemory/region/NAME/register.'),
+  REGION_INVALID: def(400, 'INVALID_ARGUMENT', 65, "shared memory region '{region}': {problem}", 'Register memory of the user that runs the agent, and stay within it.'),
   TASK_MISSING: def(400, 'FAILED_PRECONDITION', 65, "model '{model}' has no task, so it takes tensors only", 'Set models.{model}.task, or send tensors.'),
   TASK_MISFIT: def(400, 'FAILED_PRECONDITION', 78, "the task of model '{model}' does not fit it: {problem}", 'Correct models.{model}.task, or leave the task out to serve tensors only.'),
   ROUTE_NOT_FOUND: def(404, 'UNIMPLEMENTED', 64, 'there is no {method} {path}', 'docs/protocol.md lists the routes.'),

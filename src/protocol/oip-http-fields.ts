@@ -1,6 +1,7 @@
 import { SelvageError } from '../lib/errors.ts';
 import { describe, isObject, type JsonObject, malformed } from '../lib/json-document.ts';
 import { DATATYPE_NAMES, type Datatype, isDatatype } from '../tensor/datatype.ts';
+import { NO_PARAMETERS } from './parameters.ts';
 
 /** The fields of an infer request in JSON: each reader gives the checked value or throws naming what is wrong. */
 
@@ -48,18 +49,17 @@ export function readShape(shape: unknown, tensor: string): readonly number[] {
   return shape as readonly number[];
 }
 
-/** `binary_data_size` of an input as it stands; null counts as absent. Throws as `checkTensorParameters`. */
-export function readBinarySize(parameters: unknown, tensor: string): unknown {
-  if (parameters === undefined || parameters === null) return undefined;
-  const known = checkTensorParameters(parameters, `input '${tensor}'`);
-  return known['binary_data_size'] ?? undefined;
+/** The parameters of an input; null counts as none. Throws as `checkTensorParameters`. */
+export function readInputParameters(parameters: unknown, tensor: string, shared: boolean): JsonObject {
+  if (parameters === undefined || parameters === null) return NO_PARAMETERS;
+  return checkTensorParameters(parameters, `input '${tensor}'`, shared);
 }
 
 /**
  * The parameters of one tensor: strings, numbers and booleans. Throws REQUEST_MALFORMED for others and NOT_SUPPORTED
- * where they put the tensor in shared memory.
+ * where they put the tensor in shared memory and that is off.
  */
-export function checkTensorParameters(parameters: unknown, what: string): JsonObject {
+export function checkTensorParameters(parameters: unknown, what: string, shared: boolean): JsonObject {
   if (!isObject(parameters)) {
     throw malformed(what, `parameters: expected an object, found ${describe(parameters)}`);
   }
@@ -71,7 +71,8 @@ export function checkTensorParameters(parameters: unknown, what: string): JsonOb
         `parameters: ${describe(name)}: expected a string, number or boolean, found ${describe(value)}`,
       );
     }
-    if (name === 'shared_memory_region') throw SelvageError.of('NOT_SUPPORTED', { feature: 'shared memory' });
+    if (name === 'shared_memory_region' && !shared)
+      throw SelvageError.of('NOT_SUPPORTED', { feature: 'shared memory' });
   }
   return parameters;
 }

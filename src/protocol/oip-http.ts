@@ -8,15 +8,16 @@ import * as binary from './oip-binary.ts';
 import {
   checkNames,
   checkTensorParameters,
-  readBinarySize,
   readClassCount,
   readDatatype,
   readId,
+  readInputParameters,
   readList,
   readName,
   readShape,
 } from './oip-http-fields.ts';
 import { booleanParameter, NO_PARAMETERS, readParameters } from './parameters.ts';
+import { readSharedPart, type SharedPart, type SharedRegions } from './shared-part.ts';
 
 /**
  * The Open Inference Protocol over HTTP: body bytes ↔ `InferRequest` / `InferResponse`. A body is JSON, followed by
@@ -32,6 +33,8 @@ export interface HttpInferRequest {
   readonly headerLength: number | undefined;
   /** Needed for the raw form (header 0) only; undefined while the model's file was not read yet. */
   readonly signature: ModelSignature | undefined;
+  /** Registered shared memory; undefined where the extension is off. */
+  readonly regions?: SharedRegions | undefined;
 }
 
 /** What the response must look like: which outputs the client wants in binary. */
@@ -39,11 +42,14 @@ export interface ResponseEncoding {
   readonly outputs: readonly OutputEncoding[];
   /** For outputs not among `outputs`. */
   readonly binaryByDefault: boolean;
+  /** Where outputs in shared memory go. */
+  readonly regions?: SharedRegions | undefined;
 }
 
 interface OutputEncoding {
   readonly name: string;
   readonly binary: boolean;
+  readonly shared?: SharedPart | undefined;
 }
 
 /** A decoded infer request, with how to answer it. */
@@ -103,14 +109,14 @@ export function decodeInferRequest(input: HttpInferRequest): DecodedInfer {
   const document = parseJsonObject(body, jsonBytes);
   const parameters = readParameters(document['parameters'], 'parameters');
   const binaryByDefault = booleanParameter(parameters, 'binary_data_output', 'parameters', false);
-  const { outputs, encoding } = readOutputs(document['outputs'], binaryByDefault);
+  const { outputs, encoding } = readOutputs(document['outputs'], binaryByDefault, input.regions);
   return {
     request: {
       model: input.model,
       version: input.version,
       id: readId(document['id']),
       parameters,
-      inputs: readInputs(document, body, jsonBytes),
+      inputs: readInputs(document, body, jsonBytes, input.regions),
       outputs,
     },
     encoding,
@@ -142,7 +148,12 @@ function decodeRaw(input: HttpInferRequest): DecodedInfer {
   return { request: { model, version, parameters: NO_PARAMETERS, inputs }, encoding: ALL_BINARY };
 }
 
-function readInputs(document: JsonObject, body: Buffer, jsonBytes: number): Tensor[] {
+function readInputs(
+  document: JsonObject,
+  body: Buffer,
+  jsonBytes: number,
+  regions: SharedRegions | undefined,
+): Tensor[] {
   const all = readList(document['inputs'], 'inputs');
   const cursor = { offset: jsonBytes };
   const exactInputs = lazily(() => exactDocument(body, jsonBytes));
@@ -150,7 +161,7 @@ function readInputs(document: JsonObject, body: Buffer, jsonBytes: number): Tens
   for (let index = 0; index < all.length; index++) {
     const one = all[index];
     if (!isObject(one)) throw malformed(`inputs[${index}]`, `expected an object, found ${describe(one)}`);
-    inputs.push(readInput(one, index, body, cursor, exactInputs));
+    inputs.push(readInput(one, index, body, cursor, exactInputs, regions));
   }
   binary.checkConsumed(body, cursor);
   checkNames(inputs, 'inputs');
@@ -163,15 +174,21 @@ function readInput(
   body: Buffer,
   cursor: binary.BinaryCursor,
   exactInputs: () => unknown[],
+  regions: SharedRegions | undefined,
 ): Tensor {
   const name = readName(input['name'], 'inputs', index);
   const datatype = readDatatype(input['datatype'], name);
   const spec: TensorSpec = { name, datatype, shape: readShape(input['shape'], name) };
-  const size = readBinarySize(input['parameters'], name);
+  const parameters = readInputParameters(input['parameters'], name, regions !== undefined);
+  const size = parameters['binary_data_size'] ?? undefined;
+  const part = readSharedPart(parameters, `input '${name}'`);
   // Some clients send `data: null` beside a size.
   const jsonData = input['data'] ?? undefined;
-  if ((size === undefined) === (jsonData === undefined)) {
-    const found = size === undefined ? 'neither' : 'both';
+  if (part !== undefined && size === undefined && jsonData === undefined && regions !== undefined) {
+    return { name, datatype, shape: spec.shape, data: regions.read(part) };
+  }
+  if ((size === undefined) === (jsonData === undefined) || part !== undefined) {
+    const found = size === undefined && part === undefined ? 'neither' : 'both';
     throw malformed(`input '${name}'`, `expected either data or parameters.binary_data_size, found ${found}`);
   }
   const data =
@@ -184,6 +201,7 @@ function readInput(
 function readOutputs(
   value: unknown,
   binaryByDefault: boolean,
+  regions: SharedRegions | undefined,
 ): { outputs: RequestedOutput[] | undefined; encoding: ResponseEncoding } {
   // An empty list asks for nothing in particular: all outputs, as Triton has it.
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) {
@@ -197,12 +215,13 @@ function readOutputs(
     if (!isObject(one)) throw malformed(`outputs[${index}]`, `expected an object, found ${describe(one)}`);
     const name = readName(one['name'], 'outputs', index);
     const what = `output '${name}'`;
-    const parameters = checkTensorParameters(one['parameters'] ?? NO_PARAMETERS, what);
+    const parameters = checkTensorParameters(one['parameters'] ?? NO_PARAMETERS, what, regions !== undefined);
     outputs.push({ name, classCount: readClassCount(parameters['classification'], what) });
-    encodings.push({ name, binary: booleanParameter(parameters, 'binary_data', what, binaryByDefault) });
+    const binary = booleanParameter(parameters, 'binary_data', what, binaryByDefault);
+    encodings.push({ name, binary, shared: readSharedPart(parameters, what) });
   }
   checkNames(outputs, 'outputs');
-  return { outputs, encoding: { outputs: encodings, binaryByDefault } };
+  return { outputs, encoding: { outputs: encodings, binaryByDefault, regions } };
 }
 
 /** The inputs of the same JSON, with long integers as strings. It parsed once, so it does again. */
@@ -230,7 +249,12 @@ function responseText(response: InferResponse, encoding: ResponseEncoding, tenso
   let separator = ',"outputs":[';
   for (const output of response.outputs) {
     text += `${separator}{"name":${JSON.stringify(output.name)},"datatype":"${output.datatype}","shape":[${output.shape.join(',')}]`;
-    if (isBinary(output.name, encoding)) {
+    const part = encoding.outputs.find(({ name }) => name === output.name)?.shared;
+    if (part !== undefined && encoding.regions !== undefined) {
+      encoding.regions.write(part, output.data);
+      const { region, offset } = part;
+      text += `,"parameters":{"shared_memory_region":${JSON.stringify(region)},"shared_memory_byte_size":${output.data.byteLength},"shared_memory_offset":${offset}}}`;
+    } else if (isBinary(output.name, encoding)) {
       tensors.push(output);
       text += `,"parameters":{"binary_data_size":${output.data.byteLength}}}`;
     } else {

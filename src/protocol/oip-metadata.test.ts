@@ -50,7 +50,7 @@ const model: ModelStatus = {
 
 describe('server', () => {
   it('names itself and its extensions', () => {
-    assert.deepEqual(serverMetadata('0.1.0'), {
+    assert.deepEqual(serverMetadata('0.1.0', false), {
       name: 'selvage',
       version: '0.1.0',
       extensions: [

@@ -25,8 +25,9 @@ const BACKEND = 'onnxruntime';
 const NO_SIGNATURE: ModelSignature = { inputs: [], outputs: [] };
 
 /** The answer to `GET /v2`. */
-export function serverMetadata(version: string): JsonObject {
-  return { name: 'selvage', version, extensions: EXTENSIONS };
+export function serverMetadata(version: string, sharedMemory: boolean): JsonObject {
+  const extensions = sharedMemory ? [...EXTENSIONS, 'system_shared_memory'] : EXTENSIONS;
+  return { name: 'selvage', version, extensions };
 }
 
 /** The answer to `GET /v2/health/live` and `/ready`: both keys, as clients differ in which they read. */

@@ -8,6 +8,7 @@ import {
   parseHeaderLength,
 } from '../protocol/oip-http.ts';
 import { timeoutOf } from '../protocol/parameters.ts';
+import type { SharedRegions } from '../protocol/shared-part.ts';
 import type { InferenceService } from '../serving/service.ts';
 import type { InferRequest, InferResponse } from '../tensor/infer.ts';
 import type { Exchange } from './exchange.ts';
@@ -23,11 +24,16 @@ export interface ReceivedTensors {
 }
 
 /** Answers `POST /v2/models/{m}[/versions/{v}]/infer`. */
-export function inferHandler(service: InferenceService, bodies: BodyReceiver) {
+export function inferHandler(
+  service: InferenceService,
+  bodies: BodyReceiver,
+  regions: SharedRegions | undefined,
+) {
   return async (exchange: Exchange, model: string, version: string | undefined): Promise<Reply> => {
     const { body, headerLength } = await receiveTensors(exchange, bodies);
     const signature = headerLength === 0 ? service.model(model, version).signature : undefined;
-    const { request, encoding } = decodeInferRequest({ model, version, body, headerLength, signature });
+    const received = { model, version, body, headerLength, signature, regions };
+    const { request, encoding } = decodeInferRequest(received);
     const timeoutMs = timeoutOf(request.parameters);
     const response = await service.infer(request, exchange.callOptions(timeoutMs));
     const encoded = encodeInferResponse(classified(response, request, service), encoding);

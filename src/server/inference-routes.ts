@@ -1,4 +1,3 @@
-import { SelvageError } from '../lib/errors.ts';
 import { METRICS_CONTENT_TYPE } from '../lib/prometheus.ts';
 import {
   decodeRepositoryIndexRequest,
@@ -18,6 +17,8 @@ import { predictHandler } from './predict-handler.ts';
 import { BodyReceiver } from './receive-body.ts';
 import { jsonReply, type Reply } from './reply.ts';
 import { type Route, route } from './routes.ts';
+import type { SharedMemoryRegions } from './shared-memory-regions.ts';
+import { sharedMemoryRoutes } from './shared-memory-routes.ts';
 
 /** What the inference server's routes are made of. */
 export interface InferenceRoutesOptions {
@@ -25,6 +26,8 @@ export interface InferenceRoutesOptions {
   /** Version of Selvage, for `GET /v2`. */
   readonly version: string;
   readonly limits: HttpLimits;
+  /** Shared memory of clients; undefined where it is off. */
+  readonly regions?: SharedMemoryRegions | undefined;
   /** The metrics in the text format of Prometheus. */
   readonly metrics: () => string | Promise<string>;
 }
@@ -37,14 +40,14 @@ type ModelHandler = (
 
 /** The routes of the inference server: the Open Inference Protocol, `/predict` and `/metrics`. */
 export function inferenceRoutes(options: InferenceRoutesOptions): Route[] {
-  const { service, version, limits, metrics } = options;
+  const { service, version, limits, metrics, regions } = options;
   const bodies = new BodyReceiver(limits);
   const predict = predictHandler(service, bodies);
   return [
-    ...modelRoutes('POST', '/infer', inferHandler(service, bodies)),
+    ...modelRoutes('POST', '/infer', inferHandler(service, bodies, regions)),
     route('POST', '/predict/{model}', (exchange, { model }) => predict(exchange, model)),
     ...healthRoutes(service),
-    route('GET', '/v2', () => jsonReply(200, serverMetadata(version))),
+    route('GET', '/v2', () => jsonReply(200, serverMetadata(version, regions !== undefined))),
     // Before the routes with a model's name in that place.
     route('GET', '/v2/models/stats', () => jsonReply(200, modelStatistics(service.models()))),
     ...modelRoutes('GET', '', about(service, modelMetadata)),
@@ -62,7 +65,7 @@ export function inferenceRoutes(options: InferenceRoutesOptions): Route[] {
       const readyOnly = decodeRepositoryIndexRequest(await bodies.receive(exchange, 'JSON'));
       return jsonReply(200, repositoryIndex(service.models(), readyOnly));
     }),
-    ...sharedMemoryRoutes(),
+    ...sharedMemoryRoutes(regions),
     route('GET', '/metrics', async () => {
       return { status: 200, contentType: METRICS_CONTENT_TYPE, headers: [], body: await metrics() };
     }),
@@ -91,20 +94,4 @@ function modelRoutes(method: Route['method'], suffix: string, handle: ModelHandl
 
 function about(service: InferenceService, describe: (model: ModelStatus) => unknown): ModelHandler {
   return (_, name, version) => jsonReply(200, describe(service.model(name, version)));
-}
-
-function sharedMemoryRoutes(): Route[] {
-  return ['system', 'cuda'].flatMap((kind) => {
-    const refuse = (): never => {
-      throw SelvageError.of('NOT_SUPPORTED', { feature: `${kind} shared memory` });
-    };
-    const root = `/v2/${kind}sharedmemory`;
-    return [
-      route('GET', `${root}/status`, refuse),
-      route('GET', `${root}/region/{region}/status`, refuse),
-      route('POST', `${root}/region/{region}/register`, refuse),
-      route('POST', `${root}/region/{region}/unregister`, refuse),
-      route('POST', `${root}/unregister`, refuse),
-    ];
-  });
 }
